@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
 from fxsummary.drawing.names import name_edges
-from fxsummary.drawing.narrow import STEPS, narrow, restore, texts_of
+from fxsummary.drawing.narrow import STEPS, Texts, narrow
 from fxsummary.drawing.scene import Scene
 from fxsummary.layout import Layout, Limits, place, plan
 
@@ -16,7 +18,9 @@ AROUND, HEAD = 56.0, 130.0
 """Width and height that the page adds around the scene."""
 NARROWEST = 0.6
 """Width of a column that leaves out all that it can, as a share of its width."""
-NARROW_COST, EMPTY_COST = 0.05, 0.4
+NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
+MOST_FOR_ONE_PART = 4
+"""Number of steps of leaving texts out that are tried so that a page has one part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Page:
 
     Attributes:
         filled: total area of its items; left_out: number of steps taken to make it narrower.
+        parts: number of parts of the column.
     """
 
     width: float
@@ -55,13 +60,14 @@ class Page:
     format: Format
     filled: float = 1.0
     left_out: int = 0
+    parts: int = 1
 
     @property
     def cost(self) -> float:
         """Cost of the page: too large, empty area, texts left out."""
         over = log(max(self.width / self.format.width, self.height / self.format.height))
         empty = log(self.width * self.height / self.filled)
-        return (1 + 30 * over if over > 0 else 0.0) + EMPTY_COST * empty + NARROW_COST * self.left_out
+        return (1 + 30 * over if over > 0 else 0.0) + EMPTY_COST * empty + NARROW_COST * self.left_out + PART_COST * self.parts
 
     @property
     def fits(self) -> bool:
@@ -85,21 +91,46 @@ def arrange(scene: Scene) -> Arrangement:
     return scene.arranged
 
 
+class _Attempt(NamedTuple):
+    """Steps of leaving texts out, the number of parts that it is made narrow for, and whether two sides are apart."""
+
+    steps: int
+    parts: int = 1
+    apart: bool = False
+
+
 def _arranged(scene: Scene) -> Arrangement:
     """Return the arrangement that leaves out least and fits; the one with the lowest cost if none does."""
-    form, texts = FORMATS[scene.page], texts_of(scene)
-    found = best = _laid_out(scene, form, 0)
-    for step in (2, 4, STEPS):
-        if best.page.fits or (best.page.width <= form.width and _is_hopeless(best)):
+    form, texts = FORMATS[scene.page], Texts(scene)
+    best: tuple[float, _Attempt, Arrangement] | None = None
+    last = None
+    for attempt in _attempts(scene, form):
+        if best is not None and _is_enough(best[2], attempt):
             break
-        restore(texts)
-        narrow(scene, step)
-        found = _laid_out(scene, form, step)
-        best = min(best, found, key=lambda each: each.page.cost)
-    if found is not best:
-        restore(texts)
-        narrow(scene, best.page.left_out)
-    return best
+        if attempt.parts > 1 and best is not None and best[2].layout.uncut[1] + HEAD <= form.tall:
+            continue
+        if attempt.parts > 1 and best is not None and best[2].page.fits:
+            continue
+        last, found = attempt, _laid_out(scene, texts, form, attempt)
+        if best is None or found.page.cost < best[0]:
+            best = found.page.cost, attempt, found
+    assert best is not None
+    return best[2] if best[1] == last else _laid_out(scene, texts, form, best[1])
+
+
+def _is_enough(best: Arrangement, attempt: _Attempt) -> bool:
+    """Return whether an attempt cannot be better: all fits in one part, or nothing that comes would fit."""
+    if best.page.fits:
+        return best.page.parts == 1 or attempt.steps > MOST_FOR_ONE_PART
+    return attempt.steps > 0 and _is_hopeless(best)
+
+
+def _attempts(scene: Scene, form: Format) -> Iterator[_Attempt]:
+    for steps in (0, 2, 4, STEPS) if scene.encoded else ():
+        yield _Attempt(steps, apart=True)
+    for steps in (0, 2, 4, STEPS):
+        for parts in range(1, 4 if form.columns > 1 else 2):
+            yield _Attempt(steps, parts)
 
 
 def _is_hopeless(found: Arrangement) -> bool:
@@ -109,26 +140,20 @@ def _is_hopeless(found: Arrangement) -> bool:
     return height / parts > form.height
 
 
-def _laid_out(scene: Scene, form: Format, left_out: int) -> Arrangement:
-    """Return the best arrangement of a scene with the texts that it has, in parts of full, half or third width."""
-    room = form.width - AROUND
-    best = _in_parts_of(scene, form, room, left_out)
-    for parts in (2, 3) if form.columns > 1 else ():
-        if best.page.height <= form.tall or _is_hopeless(best):
-            break
-        best = min(best, _in_parts_of(scene, form, room / parts - GUTTER, left_out), key=lambda each: each.page.cost)
-    return best
-
-
-def _in_parts_of(scene: Scene, form: Format, room: float, left_out: int) -> Arrangement:
+def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Arrangement:
+    texts.restore()
+    narrow(scene, attempt.steps)
     spacing = CARD_SPACING if any(item.form == "card" for item in scene.items()) else STACK_SPACING
+    whole = form.width - AROUND
+    room = whole if attempt.parts == 1 else whole / attempt.parts - GUTTER
+    encoded = scene.encoded if attempt.apart else ""
     measured = measure(scene)
-    planned = plan(measured.root, scene.edges, spacing, room)
+    planned = plan(measured.root, scene.edges, spacing, room, encoded)
     if planned.named:
         name_edges(scene, planned.named)
         measured = measure(scene)
-        planned = plan(measured.root, scene.edges, spacing, room)
-    layout = place(planned, Limits(form.width - AROUND, form.tall - HEAD, form.columns))
+        planned = plan(measured.root, scene.edges, spacing, room, encoded)
+    layout = place(planned, Limits(whole, form.tall - HEAD, form.columns))
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
-    page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), left_out)
+    page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), attempt.steps, layout.parts)
     return Arrangement(measured, layout, page)

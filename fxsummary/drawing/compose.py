@@ -15,6 +15,7 @@ from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.dissolve import WRAPPERS, dissolve
+from fxsummary.views.sides import apart, encoded
 
 MOST_INPUTS = 4
 SMALL_TABLE = 3
@@ -72,7 +73,9 @@ def compose(
         rows = rough.table_rows(block)
         return rows == 1 or (rows > 1 and block.type in WRAPPERS and (tight or rows <= SMALL_TABLE))
 
-    drawn = cut_broadcasts(dissolve(graph, says_nothing))
+    drawn = dissolve(graph, says_nothing)
+    value = encoded(drawn) if look.direction == "TB" else None
+    drawn = cut_broadcasts(apart(drawn, value) if value else drawn, value)
     subject = replace(rough.subject, graph=drawn, show=look.show)
     root = block_tree(drawn)
     edges, subject.returned = _cut_outputs(root, drawn, rough)
@@ -80,6 +83,7 @@ def compose(
     few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
     cards = few or look.direction == "LR"
     scene = Composer(subject, edges, cards=cards, chips=not few).scene(root, base)
+    scene.encoded = next((item.key for item in scene.items() if value in item.keys), "")
     finish(scene, subject, look)
     return Picture(scene, graph, subject)
 

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.drawing.scene import Item, Row, Scene
 
 STEPS = 6
 _DEFAULTS = re.compile(r",? ?(?<![\w])(s1|dropout_p=0|scale=[\d.]+)(?![\w.])")
 _SHORT = {"scaled_dot_product_attention": "sdpa"}
 _TEXTS = ("label", "config", "shape", "same_shape", "share", "parameters")
 
-Texts = list[tuple[Row | Group, dict[str, Any]]]
 
+class Texts:
+    """The texts of all rows and headers of a scene, and its edges, to restore them."""
 
-def texts_of(scene: Scene) -> Texts:
-    """Return the texts of all rows and headers, to `restore` them."""
-    rows: Texts = [(row, {name: getattr(row, name) for name in _TEXTS}) for row in scene.rows()]
-    return rows + [(group, {"facts": group.facts}) for group in scene.groups()]
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.edges, self.named = scene.edges, scene.named
+        self.rows = [(row, {name: getattr(row, name) for name in _TEXTS}, [*row.chips]) for row in scene.rows()]
+        self.facts = [(group, group.facts) for group in scene.groups()]
 
-
-def restore(texts: Texts) -> None:
-    """Give rows and headers their texts back."""
-    for owner, values in texts:
-        for name, value in values.items():
-            setattr(owner, name, value)
+    def restore(self) -> None:
+        """Give the scene everything back."""
+        self.scene.edges, self.scene.named = self.edges, self.named
+        for row, values, chips in self.rows:
+            row.chips = [*chips]
+            for name, value in values.items():
+                setattr(row, name, value)
+        for group, facts in self.facts:
+            group.facts = facts
 
 
 def narrow(scene: Scene, steps: int) -> None:

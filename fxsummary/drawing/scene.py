@@ -132,6 +132,7 @@ class Scene:
         changes: number of operations by change, in a comparison.
         page: format of the page; see `fxsummary.drawing.arrangement.FORMATS`.
         named: number of edges that are drawn as names.
+        encoded: key of the item whose value one side of the model gives to the other; "" if there are no two sides.
     """
 
     root: Group
@@ -147,6 +148,7 @@ class Scene:
     changes: Mapping[str, int] = field(default_factory=dict)
     page: str = "screen"
     named: int = 0
+    encoded: str = ""
 
     def items(self) -> Iterator[Item]:
         """Yield all items in reading order."""

@@ -11,6 +11,7 @@ from fxsummary.drawing.finishing import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, element, escape, number, rect, text, tooltip
 from fxsummary.drawing.measure import bar_shown, chip_width
+from fxsummary.drawing.names import NAME
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.shapes import PEAK, change_mark, chip
@@ -20,8 +21,7 @@ from fxsummary.graph.changes import SIGNS
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
-SHEET_ROOM = 12.0
-LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
+LEAST_WIDTH, LEGEND_WIDTH = 300.0, 704.0
 SWATCH = 14.0
 """Width of each colour of the heat scale in the legend."""
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
@@ -54,7 +54,7 @@ def draw(scene: Scene, theme: str = "auto", sheet: Sheet = PLAIN) -> str:
     arranged = arrange(scene)
     placed, facts = arranged.layout, wrapped(scene.facts, max(LEGEND_WIDTH, arranged.layout.width))
     heated = scene.heat is not None
-    head = heading(scene.title, facts, _legend_entries(scene), placed.width + SHEET_ROOM, sheet, heated=heated)
+    head = heading(scene.title, facts, _legend_entries(scene), placed.width, sheet, heated=heated)
     painter = Painter(scene, placed, arranged.measured, (head.width - placed.width) / 2, head.bottom + 26)
     height = float(ceil(head.bottom + 26 + placed.height + MARGIN))
     names = f"{scene.title} architecture", scene.title, scene.description
@@ -120,7 +120,7 @@ def draw_fragment(scene: Scene) -> tuple[str, Marks]:
     arranged = arrange(scene)
     placed, marks = arranged.layout, Marks()
     body = Painter(scene, placed, arranged.measured, FRAGMENT_MARGIN, FRAGMENT_MARGIN, marks).paint()
-    width, height = placed.width + SHEET_ROOM + 2 * FRAGMENT_MARGIN, placed.height + 2 * FRAGMENT_MARGIN
+    width, height = placed.width + 2 * FRAGMENT_MARGIN, placed.height + 2 * FRAGMENT_MARGIN
     return fragment(width, height, body), marks
 
 
@@ -140,6 +140,8 @@ def _legend_entries(scene: Scene) -> list[Entry]:
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
     entries = [Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
+    if NAME in kinds:
+        entries.append(Entry(NAME, "value from elsewhere, or that goes there, by name"))
     if any(row.share is not None and bar_shown(row) for row in rows):
         cost = scene.heat.name if scene.heat else "FLOPs"
         entries.append(Entry("bar", f"{cost} relative to the largest", 26, 11))
@@ -195,6 +197,7 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
         return rect(x + 0.5, y - 8.5, 11, 11, kind, 2)
     if kind == "bar":
         return rect(x, y - 5.5, 20, 5, "bt", 2.5) + rect(x, y - 5.5, 12, 5, "bar", 2.5)
+    kind = "parameter" if kind == NAME else kind
     fill = "heat0" if heated and kind not in ("terminal", UNKNOWN) else kind
     style = f"f-{fill} o-{'other' if kind == UNKNOWN else kind}"
     swatch = rect(x + 0.5, y - 8.5, 11, 11, style, 3, stroke_dasharray="3 2" if kind == "parameter" else None)

@@ -123,6 +123,7 @@ class Layout:
         uncut: width and height that it would have in one part.
         boxes: every box inside the root, leaves and groups.
         wires: all wires.
+        parts: number of parts that the column is cut into.
     """
 
     width: float
@@ -130,6 +131,7 @@ class Layout:
     uncut: tuple[float, float]
     boxes: dict[str, Rect] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
+    parts: int = 1
 
 
 def walk(root: Box) -> Iterator[tuple[Box, Box]]:

@@ -21,21 +21,22 @@ _Node = Hashable
 """The number of a child, or a value from outside as ("", key)."""
 
 
-def units_of(group: Box, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
+def units_of(group: Box, flow: Flow, spacing: Spacing, room: float, value: str = "") -> list[Unit]:
     """Return the units of a group, in order; those inside of inner groups too.
 
     Args:
         room: width within which branches may stand next to each other.
+        value: a value that comes from the left side.
     """
     inner = room - group.padding.left - group.padding.right
-    units = [_unit(child, flow, spacing, inner) for child in group.children or []]
-    return _Reduction(units, flow, spacing, inner).run()
+    units = [_unit(child, flow, spacing, inner, value) for child in group.children or []]
+    return _Reduction(units, flow, spacing, inner, value).run()
 
 
-def _unit(box: Box, flow: Flow, spacing: Spacing, room: float) -> Unit:
+def _unit(box: Box, flow: Flow, spacing: Spacing, room: float, value: str) -> Unit:
     if box.children is None:
         return Unit("leaf", box)
-    return Unit("frame", box, units_of(box, flow, spacing, room))
+    return Unit("frame", box, units_of(box, flow, spacing, room, value))
 
 
 def width_of(unit: Unit, spacing: Spacing) -> float:
@@ -52,8 +53,8 @@ def width_of(unit: Unit, spacing: Spacing) -> float:
 class _Reduction:
     """The reduction of one group; nodes are chains of units."""
 
-    def __init__(self, units: list[Unit], flow: Flow, spacing: Spacing, room: float) -> None:
-        self.flow, self.spacing, self.room = flow, spacing, room
+    def __init__(self, units: list[Unit], flow: Flow, spacing: Spacing, room: float, value: str) -> None:
+        self.flow, self.spacing, self.room, self.value = flow, spacing, room, value
         self.chains: dict[_Node, list[Unit]] = {}
         self.place: dict[int, float] = {}
         self.sources: dict[_Node, set[_Node]] = {}
@@ -135,8 +136,12 @@ class _Reduction:
         if target in self.readers[source] and source in self.sources[target]:
             self._cut(source, target)
             return [source, target, node]
-        branches = [each for each in self.sources[target] if self.sources.get(each) == {source}]
-        branches = sorted((each for each in branches if self.readers[each] == {target}), key=self._first)
+        single = [each for each in self.sources[target] if self.readers.get(each) == {target} and each in self.chains]
+        branches = sorted((each for each in single if self.sources[each] == {source}), key=self._first)
+        beside = ("", self.value)
+        others = sorted((each for each in single if self.sources[each] == {beside}), key=self._first)
+        if others and source != beside and self._are_tables([*branches, *others]):
+            branches += others
         return self._parallel(source, target, branches) if len(branches) > 1 else []
 
     def _first(self, node: _Node) -> float:
@@ -165,14 +170,14 @@ class _Reduction:
         """Make branches one unit, or one of two a bypass beside their join; return what to look at next."""
         join = self.chains[target][0]
         units = [self.chains[branch] for branch in branches]
-        tables = all(unit.kind == "leaf" and unit.box.rows and not unit.beside for chain in units for unit in chain)
+        tables = self._are_tables(branches)
         rows = [sum(unit.box.rows for unit in chain) for chain in units]
         two = join.kind == "leaf" and join.box.role == "join" and len(self.sources[target]) == len(branches) == 2
         if two and not (tables and rows == [1, 1]) and source != NOTHING:
             if bypass := self._bypass(join, branches):
                 self._remove(bypass[0])
                 return [source, target]
-        made = Unit("branches", units=[Unit("column", units=chain) for chain in units])
+        made = Unit("branches", units=[Unit("column", units=chain) for chain in units], value=self.value)
         made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
         if not made.rails and width_of(made, self.spacing) > self.room:
             return []
@@ -181,6 +186,10 @@ class _Reduction:
         for branch in branches[1:]:
             self._remove(branch)
         return [branches[0], source]
+
+    def _are_tables(self, nodes: list[_Node]) -> bool:
+        units = [unit for node in nodes for unit in self.chains[node]]
+        return all(unit.kind == "leaf" and unit.box.rows and not unit.beside for unit in units)
 
     def _bypass(self, join: Unit, branches: list[_Node]) -> list[_Node]:
         """Put one of two branches beside their join, if it is a small table and fits; return it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fxsummary.layout.body import Body
+from fxsummary.layout.body import Body, Opening
 from fxsummary.layout.boxes import Box, Edge, Point, Rect, Spacing, Wire
 from fxsummary.layout.line import Arc, Line, Stop
 from fxsummary.layout.units import LEFT, RIGHT
@@ -249,6 +249,11 @@ class Column:
                 self._emit_beside(place)
         for arc in self.line.arcs:
             self._emit_arc(arc)
+        for at, key in self.line.openings:
+            place = self.places[at]
+            if place.body is None:
+                y = place.y + (place.height - place.box.height) / 2 + _entry_of(place.box)
+                self.body.openings.append(Opening(self.body.boxes[key].x, y, (key,), ends=True))
         first, last = self.places[0], self.places[-1]
         for edge in self.incoming:
             points = Point(0.0, 0.0), Point(0.0, _head(first))

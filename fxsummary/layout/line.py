@@ -76,16 +76,22 @@ class Line:
     Attributes:
         steps: values that go from a stop to the next, by the number of the former, with their targets.
         named: edges that are not drawn.
+        openings: stops and leaves that a wire from the left side enters.
     """
 
     stops: list[Stop] = field(default_factory=list)
     steps: dict[int, dict[str, list[str]]] = field(default_factory=dict)
     arcs: list[Arc] = field(default_factory=list)
     named: list[Edge] = field(default_factory=list)
+    openings: list[tuple[int, str]] = field(default_factory=list)
 
 
-def line_of(units: list[Unit], flow: Flow) -> Line:
-    """Return the line of units; frames in it are opened."""
+def line_of(units: list[Unit], flow: Flow, value: str = "") -> Line:
+    """Return the line of units; frames in it are opened.
+
+    Args:
+        value: a value that comes from the left side.
+    """
     line = Line([*_stops(units, ())])
     number = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
     inputs = {leaf.key for stop in line.stops for leaf in stop.unit.inputs()}
@@ -108,10 +114,11 @@ def line_of(units: list[Unit], flow: Flow) -> Line:
                     line.steps.setdefault(tail, {}).setdefault(key, []).append(target)
                 else:
                     line.arcs.append(Arc(key, target, tail, head, box=box))
-        line.named += [
-            Edge(source, key) for source in (flow.into(key) if key not in ports else ())
-            if source not in number and (tail > 0 or key not in inputs)
-        ]  # fmt: skip
+        for source in flow.into(key) if key not in ports else ():
+            if source == value and source not in number:
+                line.openings.append((tail, key))
+            elif source not in number and (tail > 0 or key not in inputs):
+                line.named.append(Edge(source, key))
     for arc in line.arcs:
         _tap(line, arc)
     _choose_sides(line)
@@ -220,6 +227,7 @@ class _Sides:
         self.entries: dict[tuple[int, int], int] = {}
         self.lanes: dict[tuple[int, int], set[tuple[str, bool]]] = {}
         self.boxes: dict[str, int] = {}
+        self.open = {at for at, _ in line.openings}
         for at, stop in enumerate(line.stops):
             for side, box in stop.unit.beside:
                 self.entries[at, side] = 1
@@ -237,6 +245,8 @@ class _Sides:
     def _cost(self, arc: Arc, side: int) -> int:
         if arc.box is not None:
             return 0 if self.boxes[arc.box.key] == side else 1000
+        if side == LEFT and any(arc.span[0] < 2 * at <= arc.span[1] for at in self.open):
+            return 1000
         crowd = max(len(self.lanes.get((at, side), ())) for at in arc.cells)
         return 10 * self.entries.get((arc.head, side), 0) + 100 * max(0, crowd + 1 - MOST_LANES) + crowd
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fxsummary.layout.body import Body
+from fxsummary.layout.body import Body, Opening
 from fxsummary.layout.boxes import Edge, Point, Rect, Spacing, Wire
 from fxsummary.layout.branches import RAIL
 from fxsummary.layout.units import Unit
@@ -18,7 +18,10 @@ FORK = 12.0
 
 
 def between_rails(unit: Unit, incoming: list[Edge], outgoing: list[Edge]) -> Body:
-    """Return tables below each other: a rail on the left leads to the first row of each, one on the right from the last."""
+    """Return tables below each other: a rail on the left leads to the first row of each, one on the right from the last.
+
+    The value of the unit comes from the left, to tables that are below the others.
+    """
     tables = [branch.units[0].box for branch in unit.units]
     width = max(table.width for table in tables)
     left, right = -width / 2, width / 2
@@ -30,24 +33,29 @@ def between_rails(unit: Unit, incoming: list[Edge], outgoing: list[Edge]) -> Bod
     body.height = y - BETWEEN + ENDS
     half = {table.key: table.height / table.rows / 2 for table in tables}
     rail = left - OUT
-    _rail(body, incoming, [(rail, body.boxes[edge.target].y + half[edge.target], left) for edge in incoming])
+    rows = [(edge, body.boxes[edge.target].y + half[edge.target]) for edge in incoming]
+    _fork(body, [each for each in rows if each[0].source != unit.value], rail, left, [(0.0, 0.0), (0.0, IN), (rail, IN)])
+    if beside := [each for each in rows if each[0].source == unit.value]:
+        middle = sum(y for _, y in beside) / len(beside)
+        body.openings.append(Opening(rail, middle, tuple(edge.target for edge, _ in beside), ends=False))
+        for edge, y in beside:
+            _add(body, edge, [(rail, middle), (rail, y), (left, y)], arrow=True)
     ends = [(right, body.boxes[edge.source].bottom - half[edge.source]) for edge in outgoing]
     foot = body.height - IN
     for number, (edge, (x, row)) in enumerate(zip(outgoing, ends, strict=True)):
         points = [(x, row), (x + OUT, row)]
-        if number == 0:
+        if number == 0:  # the others join it
             points += [(x + OUT, foot), (0.0, foot), (0.0, body.height)]
         _add(body, edge, points, arrow=False)
     return body
 
 
-def _rail(body: Body, edges: list[Edge], stubs: list[tuple[float, float, float]]) -> None:
+def _fork(
+    body: Body, rows: list[tuple[Edge, float]], rail: float, left: float, start: list[tuple[float, float]]
+) -> None:
     """Add the rail to the last row as one wire, and branches to the other rows."""
-    for number, (edge, (rail, row, left)) in enumerate(zip(edges, stubs, strict=True)):
-        points = [(rail, row), (left, row)]
-        if number == len(edges) - 1:
-            points = [(0.0, 0.0), (0.0, IN), (rail, IN), *points]
-        _add(body, edge, points, arrow=True)
+    for number, (edge, y) in enumerate(rows):
+        _add(body, edge, [*(start if number == len(rows) - 1 else ()), (rail, y), (left, y)], arrow=True)
 
 
 def _add(body: Body, edge: Edge, points: list[tuple[float, float]], *, arrow: bool) -> None:

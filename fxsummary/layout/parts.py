@@ -15,6 +15,9 @@ TURN = 14.0
 DOMINANT = 0.7
 """Share of the leaves from which a frame is cut inside."""
 
+LOWEST = 0.3
+"""Minimum height of a part, as a share of the highest."""
+
 Lay = Callable[[list[Unit], Sequence[Edge], Sequence[Edge]], Body]
 """Lays out units as one column, given the edges that enter and leave it."""
 
@@ -35,11 +38,14 @@ def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) ->
         whole: layout of the units as one column.
     """
     pieces = _pieces(units, whole, flow)
+    heights = [height for height, _ in pieces]
     best = None
     for number in range(2, min(limits.columns, len(pieces)) + 1):
-        ends = _balanced([height for height, _ in pieces], number)
+        ends = _balanced(heights, number)
         starts = [0, *ends[:-1]]
         parts = [[unit for _, chain in pieces[a:b] for unit in chain] for a, b in zip(starts, ends, strict=True)]
+        if _is_uneven(heights, ends):
+            continue
         made = Unit("parts", units=[Unit("column", units=part) for part in _with_ports(parts, flow)])
         body = lay([made], (), ())
         if body.width <= limits.width and (best is None or body.height < 0.85 * best[0]):
@@ -104,6 +110,12 @@ def _balanced(heights: list[float], number: int) -> list[int]:
     for row in reversed(best[1:]):
         ends.append(row[ends[-1]][1])
     return ends[::-1]
+
+
+def _is_uneven(heights: list[float], ends: list[int]) -> bool:
+    """Return whether one of the parts is much lower than another."""
+    sums = [sum(heights[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return min(sums) < LOWEST * max(sums)
 
 
 def _with_ports(parts: list[list[Unit]], flow: Flow) -> list[list[Unit]]:

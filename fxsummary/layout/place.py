@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from fxsummary.layout.body import Body
-from fxsummary.layout.boxes import Box, Edge, Layout, Spacing, walk
+from fxsummary.layout.boxes import Box, Edge, Layout, Point, Spacing, walk
 from fxsummary.layout.branches import units_of
 from fxsummary.layout.column import Column
 from fxsummary.layout.line import Line, line_of
 from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
+from fxsummary.layout.sides import next_to_the_other, split
 from fxsummary.layout.units import Flow, Unit
 
 
@@ -31,13 +33,16 @@ class Plan:
     named: list[Edge]
 
 
-def plan(root: Box, edges: list[Edge], spacing: Spacing | None = None, room: float = float("inf")) -> Plan:
+def plan(
+    root: Box, edges: list[Edge], spacing: Spacing | None = None, room: float = float("inf"), value: str = ""
+) -> Plan:
     """Return the arrangement of boxes.
 
     Args:
         root: a group; its key names the page.
         edges: edges between different leaves.
         room: width within which branches may stand next to each other.
+        value: a leaf whose value one side of the graph reads from the other; "" for a graph without sides.
 
     Raises:
         ValueError: duplicate key, or an edge that does not join two different leaves.
@@ -45,7 +50,9 @@ def plan(root: Box, edges: list[Edge], spacing: Spacing | None = None, room: flo
     spacing = spacing or Spacing()
     _check(root, edges)
     flow = Flow(edges)
-    units = units_of(root, flow, spacing, room)
+    units = units_of(root, flow, spacing, room, value)
+    if value:
+        units = split(units, flow, value)
     named = dict.fromkeys(edge for line in _lines(units, flow) for edge in line.named)
     return Plan(root, flow, spacing, units, [*named])
 
@@ -64,29 +71,63 @@ def place(plan: Plan, limits: Limits = Limits()) -> Layout:
     padding = plan.root.padding
     layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom, uncut)
     x, y = padding.left + body.left, padding.top
+    layout.parts = max((len(unit.units) for unit in walk_units(plan.units) if unit.kind == "parts"), default=1)
     layout.boxes = {key: box._replace(x=box.x + x, y=box.y + y) for key, box in body.boxes.items()}
-    layout.wires = [wire.moved(x, y) for wire in body.wires]
+    wires = [replace(wire, points=_simplified(wire.moved(x, y).points)) for wire in body.wires]
+    layout.wires = [wire for wire in wires if len(wire.points) > 1]
     return layout
 
 
-def _lines(units: list[Unit], flow: Flow) -> Iterator[Line]:
-    line = line_of(units, flow)
+def walk_units(units: list[Unit]) -> Iterator[Unit]:
+    """Yield all units, outer ones first."""
+    for unit in units:
+        yield unit
+        yield from walk_units(unit.units)
+
+
+def _simplified(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Return the corners without duplicates and without points on a straight line."""
+
+    def straight(axis: int, *line: Point) -> bool:
+        return all(abs(a[axis] - b[axis]) < 0.01 for a, b in pairwise(line))
+
+    kept: list[Point] = []
+    for point in points:
+        if kept and straight(0, kept[-1], point) and straight(1, kept[-1], point):
+            continue
+        if len(kept) > 1 and any(straight(axis, kept[-2], kept[-1], point) for axis in (0, 1)):
+            kept.pop()
+        kept.append(point)
+    return tuple(kept)
+
+
+def _lines(units: list[Unit], flow: Flow, value: str = "") -> Iterator[Line]:
+    line = line_of(units, flow, value)
     yield line
     for stop in line.stops:
         for branch in stop.unit.units:
-            yield from _lines(branch.units, flow)
+            yield from _lines(branch.units, flow, stop.unit.value)
 
 
 def _column(
-    units: list[Unit], flow: Flow, spacing: Spacing, incoming: Sequence[Edge] = (), outgoing: Sequence[Edge] = ()
+    units: list[Unit],
+    flow: Flow,
+    spacing: Spacing,
+    incoming: Sequence[Edge] = (),
+    outgoing: Sequence[Edge] = (),
+    value: str = "",
 ) -> Body:
-    line = line_of(units, flow)
+    line = line_of(units, flow, value)
+    kinds = {"parts": _parts, "branches": _branches, "sides": _sides}
     bodies = {
-        at: (_parts if stop.unit.kind == "parts" else _branches)(stop.unit, flow, spacing)
-        for at, stop in enumerate(line.stops)
-        if stop.unit.units
+        at: kinds[stop.unit.kind](stop.unit, flow, spacing) for at, stop in enumerate(line.stops) if stop.unit.units
     }
     return Column(line, bodies, spacing, incoming, outgoing).lay_out()
+
+
+def _sides(unit: Unit, flow: Flow, spacing: Spacing) -> Body:
+    left, right = (_column(side.units, flow, spacing, value=unit.value) for side in unit.units)
+    return next_to_the_other(left, right, unit.value)
 
 
 def _parts(unit: Unit, flow: Flow, spacing: Spacing) -> Body:

@@ -18,15 +18,16 @@ class Unit:
     Attributes:
         kind: a "leaf"; a "frame" around units; a "column" of units without a frame; "branches", columns that read one
             value and go to one leaf, which stand between two "rails" or next to each other; "parts", columns that
-            continue each other and stand next to each other; or a "port", at which a value comes from the part before.
+            continue each other and stand next to each other; "sides", two columns of which the right one reads a value of
+            the left one; or a "port", at which a value comes from the part before.
         box: the box of a leaf or frame.
-        units: what a frame or column contains, in order; the branches; the parts.
+        units: what a frame or column contains, in order; the branches, parts or sides.
         left, right: leaves that stand beside a leaf: what it alone reads, a bypass to it, or what alone reads it.
         rails: whether branches stand below each other, between two rails.
-        value: the value at a port.
+        value: the value at a port; the one that a side reads from the other, or that branches read from there.
     """
 
-    kind: Literal["leaf", "frame", "column", "branches", "parts", "port"]
+    kind: Literal["leaf", "frame", "column", "branches", "parts", "sides", "port"]
     box: Box = field(default_factory=lambda: Box(""))
     units: list[Unit] = field(default_factory=list)
     left: Box | None = None

@@ -16,14 +16,15 @@ BROADCAST = 4
 Stack = tuple[ModuleCall, ...]
 
 
-def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
+def cut_broadcasts(graph: ModelGraph, kept: str | None = None) -> ModelGraph:
     """Return the graph with a stand-in, in each reading block, for each value that many sibling blocks read.
 
     A stand-in is a node without costs, in front of all others in its block; `stands_for` is the key of the node
-    that produces the value. The block's edges from that node start at the stand-in instead. Everything else stays.
+    that produces the value. The block's edges from that node start at the stand-in instead. Everything else stays, and
+    the value of the node ``kept``.
     """
     around = {key: calls_around(data) for key, data in graph.nodes(data=True)}
-    names = _stand_ins(graph, around)
+    names = {end: name for end, name in _stand_ins(graph, around).items() if end[0] != kept}
     if not names:
         return graph
     waiting: dict[Stack, dict[str, NodeData]] = {}
