@@ -169,6 +169,10 @@ class _Reduction:
     def _parallel(self, source: _Node, target: _Node, branches: list[_Node]) -> list[_Node]:
         """Make branches one unit, or one of two a bypass beside their join; return what to look at next."""
         join = self.chains[target][0]
+        inputs = {leaf.key for leaf in join.inputs()}
+        ends = [leaf.key for branch in branches for leaf in self.chains[branch][-1].outputs()]
+        if any(reader not in inputs for key in ends for reader in self.flow.out_of(key)):
+            return []
         units = [self.chains[branch] for branch in branches]
         tables = self._are_tables(branches)
         rows = [sum(unit.box.rows for unit in chain) for chain in units]

@@ -50,9 +50,12 @@ def plan(
     spacing = spacing or Spacing()
     _check(root, edges)
     flow = Flow(edges)
-    units = units_of(root, flow, spacing, room, value)
-    if value:
-        units = split(units, flow, value)
+    sides = split(root, flow, value) if value else None
+    if sides:
+        columns = [Unit("column", units=units_of(Box("", children=side), flow, spacing, room / 2, value)) for side in sides]
+        units = [Unit("sides", units=columns, value=value)]
+    else:
+        units = units_of(root, flow, spacing, room)
     named = dict.fromkeys(edge for line in _lines(units, flow) for edge in line.named)
     return Plan(root, flow, spacing, units, [*named])
 

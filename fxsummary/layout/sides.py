@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fxsummary.layout.body import Body
-from fxsummary.layout.boxes import Point, Wire
-from fxsummary.layout.units import Flow, Unit
+from fxsummary.layout.boxes import Box, Point, Wire, leaves
+from fxsummary.layout.units import Flow
 
 GUTTER = 40.0
 MOST_GROWTH = 1.12
@@ -13,19 +13,21 @@ LAST_ROW = 11.0
 """Distance of the wire that leaves a table from its lower border."""
 
 
-def split(units: list[Unit], flow: Flow, value: str) -> list[Unit]:
-    """Return the units on the side that makes a value and the others as two sides; unchanged if there is no other side."""
-    at_work, made = [value], {value}
-    while at_work:
-        for source in flow.into(at_work.pop()):
+def split(root: Box, flow: Flow, value: str) -> tuple[list[Box], list[Box]] | None:
+    """Return the children on the side that makes a value and those on the other; None if some are on both."""
+    made, pending = {value}, [value]
+    while pending:
+        for source in flow.into(pending.pop()):
             if source not in made:
                 made.add(source)
-                at_work.append(source)
-    left = [unit for unit in units if all(leaf.key in made for leaf in unit.leaves())]
-    right = [unit for unit in units if unit not in left]
-    if not left or not right or any(leaf.key in made for unit in right for leaf in unit.leaves()):
-        return units
-    return [Unit("sides", units=[Unit("column", units=left), Unit("column", units=right)], value=value)]
+                pending.append(source)
+    sides: tuple[list[Box], list[Box]] = [], []
+    for child in root.children or []:
+        on = {leaf.key in made for leaf in leaves(child)}
+        if len(on) > 1:
+            return None
+        sides[0 if True in on else 1].append(child)
+    return sides if all(sides) else None
 
 
 def next_to_the_other(left: Body, right: Body, value: str) -> Body:

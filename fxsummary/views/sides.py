@@ -22,30 +22,29 @@ def encoded(graph: ModelGraph) -> str | None:
 
     The other side has a beginning of its own, such as an embedding of what is generated.
     """
-    candidates = {key: reads for key in graph if (reads := _reads(graph, key)) >= LEAST_READS}
-    first = sorted(candidates, key=lambda key: -candidates[key])[:MOST_CANDIDATES]
     whole = sum(over_copies(data, "flops") for _, data in graph.nodes(data=True))
-    found = [(candidates[key], -at, key) for at, key in enumerate(first) if whole and _parts_sides(graph, key, whole)]
-    return max(found)[-1] if found else None
+    candidates = [key for key in graph if _reads(graph, key) >= LEAST_READS] if whole else []
+    found = [(made, key) for key in candidates[-MOST_CANDIDATES:] if (made := _made_apart(graph, key, whole))]
+    return max(found)[1] if found else None
 
 
 def _reads(graph: ModelGraph, key: str) -> int:
     """Return how many operations, over all copies, read a value."""
-    own = graph.nodes[key]["multiplicity"]
-    return sum(max(1, graph.nodes[reader]["multiplicity"] // own) for reader in graph.readers(key))
+    own, readers = graph.nodes[key]["multiplicity"], (graph.nodes[reader] for reader in graph.readers(key))
+    return sum(max(1, data["multiplicity"] // own) for data in readers if data["op"] != "output")
 
 
-def _parts_sides(graph: ModelGraph, key: str, whole: int) -> bool:
-    """Return whether a value parts a graph into two sides."""
+def _made_apart(graph: ModelGraph, key: str, whole: int) -> int:
+    """Return the FLOPs that make a value, if it parts a graph into two sides; or else 0."""
     left, after = closure([key], graph.sources), closure(graph.readers(key), graph.readers)
     crossing = [node for node in left if any(reader not in left for reader in graph.readers(node))]
     begins = [node for node in graph if node not in left and node not in after]
     if len(crossing) > MOST_CROSSING or not begins:
-        return False
+        return 0
     made, own = (sum(over_copies(graph.nodes[node], "flops") for node in part) for part in (left, begins))
     if made < LEAST_MADE * whole or own < LEAST_OWN * whole:
-        return False
-    return len(after & closure(begins, graph.readers)) >= JOINT * len(after)
+        return 0
+    return made if len(after & closure(begins, graph.readers)) >= JOINT * len(after) else 0
 
 
 def closure(keys: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
