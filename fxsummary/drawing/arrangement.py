@@ -11,7 +11,7 @@ from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, mea
 from fxsummary.drawing.names import name_edges
 from fxsummary.drawing.narrow import STEPS, Texts, narrow
 from fxsummary.drawing.scene import Scene
-from fxsummary.layout import Layout, Limits, place, plan
+from fxsummary.layout import Layout, Limits, Plan, place, plan
 
 GUTTER = 44.0
 AROUND, HEAD = 56.0, 130.0
@@ -77,11 +77,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A layout of a scene, with the sizes and columns of its items, and the size of the page."""
+    """A layout of a scene, with the sizes and columns of its items, the size of the page, and whether it is a U or the like."""
 
     measured: Measured
     layout: Layout
     page: Page
+    shaped: bool = False
 
 
 def arrange(scene: Scene) -> Arrangement:
@@ -92,11 +93,11 @@ def arrange(scene: Scene) -> Arrangement:
 
 
 class _Attempt(NamedTuple):
-    """Steps of leaving texts out, the number of parts that it is made narrow for, and whether two sides are apart."""
+    """Steps of leaving texts out, the number of parts that it is made narrow for, and whether as a U or with two sides."""
 
     steps: int
     parts: int = 1
-    apart: bool = False
+    shaped: bool = False
 
 
 def _arranged(scene: Scene) -> Arrangement:
@@ -111,6 +112,8 @@ def _arranged(scene: Scene) -> Arrangement:
             continue
         if attempt.parts > 1 and best is not None and best[2].page.fits:
             continue
+        if attempt.shaped and last is not None and best is not None and not best[2].shaped:
+            continue
         last, found = attempt, _laid_out(scene, texts, form, attempt)
         if best is None or found.page.cost < best[0]:
             best = found.page.cost, attempt, found
@@ -121,13 +124,13 @@ def _arranged(scene: Scene) -> Arrangement:
 def _is_enough(best: Arrangement, attempt: _Attempt) -> bool:
     """Return whether an attempt cannot be better: all fits in one part, or nothing that comes would fit."""
     if best.page.fits:
-        return best.page.parts == 1 or attempt.steps > MOST_FOR_ONE_PART
+        return best.page.parts == 1 or best.shaped or attempt.steps > MOST_FOR_ONE_PART
     return attempt.steps > 0 and _is_hopeless(best)
 
 
 def _attempts(scene: Scene, form: Format) -> Iterator[_Attempt]:
-    for steps in (0, 2, 4, STEPS) if scene.encoded else ():
-        yield _Attempt(steps, apart=True)
+    for steps in (0, 2, 4, STEPS):
+        yield _Attempt(steps, shaped=True)
     for steps in (0, 2, 4, STEPS):
         for parts in range(1, 4 if form.columns > 1 else 2):
             yield _Attempt(steps, parts)
@@ -143,17 +146,21 @@ def _is_hopeless(found: Arrangement) -> bool:
 def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Arrangement:
     texts.restore()
     narrow(scene, attempt.steps)
-    spacing = CARD_SPACING if any(item.form == "card" for item in scene.items()) else STACK_SPACING
     whole = form.width - AROUND
     room = whole if attempt.parts == 1 else whole / attempt.parts - GUTTER
-    encoded = scene.encoded if attempt.apart else ""
     measured = measure(scene)
-    planned = plan(measured.root, scene.edges, spacing, room, encoded)
+    planned = _plan(scene, measured, room, attempt)
     if planned.named:
         name_edges(scene, planned.named)
         measured = measure(scene)
-        planned = plan(measured.root, scene.edges, spacing, room, encoded)
+        planned = _plan(scene, measured, room, attempt)
     layout = place(planned, Limits(whole, form.tall - HEAD, form.columns))
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
     page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), attempt.steps, layout.parts)
-    return Arrangement(measured, layout, page)
+    return Arrangement(measured, layout, page, planned.shaped)
+
+
+def _plan(scene: Scene, measured: Measured, room: float, attempt: _Attempt) -> Plan:
+    spacing = CARD_SPACING if any(item.form == "card" for item in scene.items()) else STACK_SPACING
+    value = scene.encoded if attempt.shaped else ""
+    return plan(measured.root, scene.edges, spacing, room, value, shaped=attempt.shaped)

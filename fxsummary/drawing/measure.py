@@ -112,6 +112,9 @@ def measure(scene: Scene) -> Measured:
                 box = _pill_box(child)
             if isinstance(child, Item) and child.form != "terminal" and child.key not in sources:
                 box.role = "aside"
+            if isinstance(child, Item):
+                box.label = text_width(child.shape, 10, mono=True)
+                box.extent = "×".join(child.shape.split("×")[2:])
             boxes[child.key] = box
             children.append(box)
     if scene.direction == "TB":

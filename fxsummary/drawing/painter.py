@@ -98,6 +98,10 @@ class Painter:
                 heads["ahs" if skip else "ah"][head] = None
         self.wires += [element("path", d=path, class_=style) for path, style in drawn.items()]
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
+        shapes_of = {item.key: item.shape for item in self.scene.items()}
+        for label in self.layout.labels:
+            place = label.x + self.dx, label.y + self.dy
+            self.wires.append(text(*place, shapes_of[label.value], 10, "mu m", **MIDDLE))
         if self.scene.direction == "TB":
             self._edge_shapes()
 
@@ -139,7 +143,8 @@ class Painter:
     def _stack(self, item: Item, box: Rect) -> None:
         columns, copied = self.measured.columns[item.key], item.rows[0].copied
         self.items += shapes.sheets(box, f"f-{item.rows[0].ground} line", 6, item.rows[0].repeat)
-        for number, row in enumerate(item.rows):
+        rows = item.rows[::-1] if item.key in self.layout.upwards else item.rows
+        for number, row in enumerate(rows):
             y, last = box.y + ROW_HEIGHT * number, number == len(item.rows) - 1
             body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, number == 0, last)
             if number > 0:
@@ -147,7 +152,7 @@ class Painter:
                 body += element("path", d=line, class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + "".join(self._cells(row, columns, box.x, y))))
         self.items.append(shapes.outline(box, "line", 6))
-        for number, row in enumerate(item.rows):
+        for number, row in enumerate(rows):
             self.items += shapes.change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
         if copied:
             self.items.append(shapes.badge(box.right - 6 - badge_width(copied), box.y + 2, copied))

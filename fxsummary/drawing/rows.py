@@ -82,6 +82,7 @@ class Composer:
                 item_of |= dict.fromkeys(item.keys, item)
                 for row in item.rows:
                     self._finish(row, base)
+                item.shape = item.rows[-1].shape
             for number, entry in enumerate(block.items):
                 if isinstance(entry, Block):
                     inner = self._group(entry, base, times, f"{group.key}/{number}", group.level + 1)

@@ -57,11 +57,12 @@ class Row:
 
 @dataclass(slots=True)
 class Item:
-    """An object at the end of wires: a table of rows, a card, a sign, a pill."""
+    """An object at the end of wires: a table of rows, a card, a sign, a pill; ``shape`` is that of its value."""
 
     key: str
     form: Form
     rows: list[Row]
+    shape: str = ""
 
     @property
     def keys(self) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from fxsummary.layout.boxes import Rect, Wire
+from fxsummary.layout.boxes import Label, Point, Rect, Wire
 
 
 class Opening(NamedTuple):
@@ -24,6 +24,7 @@ class Body:
     Attributes:
         left, right: extent on both sides of the spine.
         openings: where wires from the left enter.
+        labels, upwards: see `Layout`.
     """
 
     left: float = 0.0
@@ -32,6 +33,8 @@ class Body:
     boxes: dict[str, Rect] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    upwards: set[str] = field(default_factory=set)
 
     @property
     def width(self) -> float:
@@ -42,4 +45,12 @@ class Body:
         """Add the contents of another body, whose spine is at ``x`` and whose top is at ``y``."""
         self.boxes |= {key: box._replace(x=box.x + x, y=box.y + y) for key, box in other.boxes.items()}
         self.wires += [wire.moved(x, y) for wire in other.wires]
+        self.labels += [label._replace(x=label.x + x, y=label.y + y) for label in other.labels]
+        self.upwards |= other.upwards
         self.openings += [each._replace(x=each.x + x, y=each.y + y) for each in other.openings]
+
+    def flipped(self) -> Body:
+        """Return everything upside down, so that values flow upwards."""
+        boxes = {key: box._replace(y=self.height - box.bottom) for key, box in self.boxes.items()}
+        wires = [replace(wire, points=tuple(Point(p.x, self.height - p.y) for p in wire.points)) for wire in self.wires]
+        return Body(self.left, self.right, self.height, boxes, wires, upwards={*boxes} ^ self.upwards)

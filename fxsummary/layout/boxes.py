@@ -62,6 +62,7 @@ class Box:
         overhang: space kept free beyond the right and the bottom border.
         role: a "join" is a sum or the like: boxes may stand beside it; a "source" may stand beside what reads it;
             nothing reads what is "aside", and it may stand beside its source.
+        label: width of the text that describes its value; extent: the size of that value without channels.
         rows: number of rows of a table, 0 for other leaves; tables of parallel branches may stand between two rails.
     """
 
@@ -76,6 +77,8 @@ class Box:
     overhang: float = 0.0
     role: Literal["", "join", "source", "aside"] = ""
     rows: int = 0
+    label: float = 0.0
+    extent: str = ""
 
 
 class Edge(NamedTuple):
@@ -115,6 +118,14 @@ class Wire:
         return replace(self, points=tuple(Point(p.x + dx, p.y + dy) for p in self.points))
 
 
+class Label(NamedTuple):
+    """Where the value of a leaf is described: the middle of the baseline of a text."""
+
+    value: str
+    x: float
+    y: float
+
+
 @dataclass(slots=True)
 class Layout:
     """The result of a layout.
@@ -123,6 +134,8 @@ class Layout:
         uncut: width and height that it would have in one part.
         boxes: every box inside the root, leaves and groups.
         wires: all wires.
+        labels: places for descriptions of values on wires.
+        upwards: leaves through which values flow from the bottom to the top.
         parts: number of parts that the column is cut into.
     """
 
@@ -131,6 +144,8 @@ class Layout:
     uncut: tuple[float, float]
     boxes: dict[str, Rect] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    upwards: set[str] = field(default_factory=set)
     parts: int = 1
 
 

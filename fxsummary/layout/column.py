@@ -74,12 +74,28 @@ class Column:
     Args:
         bodies: contents of the stops that are branches, by number.
         incoming: edges that enter the first stop from above; outgoing: edges that leave the last one downwards.
+        rises: whether it will be turned upside down, so that frames need room for their headers at the end.
+
+    Attributes:
+        numbers: number of the stop of each leaf.
+        tapped: stops below which a wire leaves the column.
+        extra: space to add before stops.
     """
 
     def __init__(
-        self, line: Line, bodies: dict[int, Body], spacing: Spacing, incoming: Sequence[Edge], outgoing: Sequence[Edge]
+        self,
+        line: Line,
+        bodies: dict[int, Body],
+        spacing: Spacing,
+        incoming: Sequence[Edge],
+        outgoing: Sequence[Edge],
+        *,
+        rises: bool = False,
     ) -> None:
-        self.line, self.spacing, self.incoming, self.outgoing = line, spacing, incoming, outgoing
+        self.line, self.spacing, self.incoming, self.outgoing, self.rises = line, spacing, incoming, outgoing, rises
+        self.numbers = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
+        self.tapped = {arc.tail for arc in line.arcs if not arc.enters}
+        self.extra: dict[int, float] = {}
         self.places = [_place(stop, bodies.get(at), spacing) for at, stop in enumerate(line.stops)]
         self.frames: dict[str, Frame] = {}
         self.taps: dict[tuple[int, str], float] = {}
@@ -89,15 +105,45 @@ class Column:
     def lay_out(self) -> Body:
         """Return the finished column."""
         if self.places:
-            self._stack()
+            self.stack()
             self._spread()
             self._emit()
         return self.body
 
     # vertical
 
-    def _stack(self) -> None:
-        below = {arc.tail for arc in self.line.arcs if not arc.enters}
+    @property
+    def leaving(self) -> Sequence[Edge]:
+        """Edges that leave the last stop."""
+        return self.outgoing
+
+    @property
+    def height(self) -> float:
+        """Height of the column."""
+        return self.body.height
+
+    def tap_of(self, key: str) -> float:
+        """y at which a wire leaves the spine below the stop of a leaf."""
+        self.stack()
+        return self.taps[self.numbers[key], ""]
+
+    def entry_of(self, key: str) -> float:
+        """y at which a wire from the side enters a leaf."""
+        self.stack()
+        return self._entry_at(self.numbers[key])
+
+    def label_of(self, key: str) -> float:
+        """Width of the description of the value of a leaf."""
+        return self.places[self.numbers[key]].box.label
+
+    def stretch(self, start: str, end: str, length: float) -> None:
+        """Add space between two leaves, the same before each stop from the one after the first to the last one."""
+        stops = range(self.numbers[start] + 1, self.numbers[end] + 1)
+        for at in stops if length > 0 else ():
+            self.extra[at] = self.extra.get(at, 0.0) + length / len(stops)
+
+    def stack(self) -> None:
+        """Compute y of all stops and frames."""
         inside = {(arc.tail + 1, arc.frame.key) for arc in self.line.arcs if arc.enters and arc.frame is not None}
         y, before = 0.0, ()
         for at, place in enumerate(self.places):
@@ -107,16 +153,21 @@ class Column:
             y = self._close(closed, y)
             wired = at - 1 in self.line.steps
             if at:
-                y = self._gap(at - 1, y, bool(closed), bool(opened), wired=wired, tapped=at - 1 in below)
+                y = self._gap(at - 1, y, bool(closed), bool(opened), wired=wired, tapped=at - 1 in self.tapped)
+                y += self.extra.get(at, 0.0)
             y = self._open(at, opened, y, inside)
             place.y = y
             y = place.bottom
             before = frames
-        self.body.height = self._close(list(before), y)
+        y = self._close(list(before), y)
+        if len(self.places) - 1 in self.tapped:
+            y += TAP
+            self.taps[len(self.places) - 1, ""] = y
+        self.body.height = y
 
     def _close(self, frames: list[Box], y: float) -> float:
-        for frame in reversed(frames):
-            y += max(FOOT, frame.padding.bottom)
+        for number, frame in enumerate(reversed(frames)):
+            y += FOOT if not self.rises else frame.padding.top + (UNDER_HEADER if number else OVER_FIRST)
             self.frames[frame.key].bottom = y
         return y
 
@@ -135,7 +186,7 @@ class Column:
     def _open(self, at: int, frames: list[Box], y: float, inside: set[tuple[int, str]]) -> float:
         for frame in frames:
             self.frames[frame.key] = Frame(frame, y)
-            y += frame.padding.top
+            y += FOOT - OVER_FIRST if self.rises else frame.padding.top
             last = frame is frames[-1]
             if (at, frame.key) in inside:
                 y += 9.0
@@ -169,6 +220,9 @@ class Column:
 
     def _is_entered(self, key: str) -> bool:
         at = next(n for n, place in enumerate(self.places) if any(frame.key == key for frame in place.stop.frames))
+        if self.rises:
+            last = max(n for n, place in enumerate(self.places) if any(frame.key == key for frame in place.stop.frames))
+            return last in self.line.steps or (bool(self.outgoing) and last == len(self.places) - 1)
         return bool(self.incoming) if at == 0 else at - 1 in self.line.steps
 
     def _extend(self, frame: Frame, left: float, right: float, entered: bool) -> None:
@@ -227,7 +281,10 @@ class Column:
 
     def _entry(self, arc: Arc) -> float:
         """y at which an arc enters its target."""
-        place = self.places[arc.head]
+        return self._entry_at(arc.head)
+
+    def _entry_at(self, at: int) -> float:
+        place = self.places[at]
         if place.body is not None:
             return place.y - ABOVE
         return place.y + (place.height - place.box.height) / 2 + _entry_of(place.box)

@@ -7,7 +7,7 @@ the fourth in a bundle, is not drawn: its value is named at both ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge
@@ -86,11 +86,11 @@ class Line:
     openings: list[tuple[int, str]] = field(default_factory=list)
 
 
-def line_of(units: list[Unit], flow: Flow, value: str = "") -> Line:
+def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
     """Return the line of units; frames in it are opened.
 
     Args:
-        value: a value that comes from the left side.
+        values: values that come from the left side.
     """
     line = Line([*_stops(units, ())])
     number = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
@@ -104,7 +104,7 @@ def line_of(units: list[Unit], flow: Flow, value: str = "") -> Line:
         for target in flow.out_of(key):
             head = number.get(target)
             if head is None:
-                if key not in ports and tail < len(line.stops) - 1 or key not in outputs:
+                if key not in ports and key not in values and tail < len(line.stops) - 1 or key not in outputs:
                     line.named.append(Edge(key, target))
             elif head != tail:
                 box = beside.get(target)
@@ -115,7 +115,7 @@ def line_of(units: list[Unit], flow: Flow, value: str = "") -> Line:
                 else:
                     line.arcs.append(Arc(key, target, tail, head, box=box))
         for source in flow.into(key) if key not in ports else ():
-            if source == value and source not in number:
+            if source in values and source not in number:
                 line.openings.append((tail, key))
             elif source not in number and (tail > 0 or key not in inputs):
                 line.named.append(Edge(source, key))

@@ -129,10 +129,9 @@ def _with_ports(parts: list[list[Unit]], flow: Flow) -> list[list[Unit]]:
 
 
 def side_by_side(
-    bodies: list[Body], parts: list[Unit], flow: Flow, incoming: Sequence[Edge], outgoing: Sequence[Edge]
+    bodies: list[Body], parts: list[Unit], flow: Flow, outgoing: Sequence[Edge]
 ) -> Body:
     """Return parts next to each other, with wires from the end of each over the top of the next."""
-    del incoming
     body, x = Body(left=bodies[0].left), -bodies[0].left
     spines: list[float] = []
     for inner in bodies:

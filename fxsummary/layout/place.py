@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from fxsummary.layout.bend import bent
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Box, Edge, Layout, Point, Spacing, walk
 from fxsummary.layout.branches import units_of
 from fxsummary.layout.column import Column
 from fxsummary.layout.line import Line, line_of
+from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
 from fxsummary.layout.sides import next_to_the_other, split
@@ -24,6 +26,7 @@ class Plan:
     Attributes:
         units: the units of the root.
         named: edges that cannot be drawn without crossings or too many lanes, and are named at both ends instead.
+        shaped: whether it is a U, or has two sides.
     """
 
     root: Box
@@ -31,10 +34,11 @@ class Plan:
     spacing: Spacing
     units: list[Unit]
     named: list[Edge]
+    shaped: bool = False
 
 
 def plan(
-    root: Box, edges: list[Edge], spacing: Spacing | None = None, room: float = float("inf"), value: str = ""
+    root: Box, edges: list[Edge], spacing: Spacing | None = None, room: float = float("inf"), value: str = "", *, shaped: bool = True
 ) -> Plan:
     """Return the arrangement of boxes.
 
@@ -42,6 +46,7 @@ def plan(
         root: a group; its key names the page.
         edges: edges between different leaves.
         room: width within which branches may stand next to each other.
+        shaped: whether to look for a U.
         value: a leaf whose value one side of the graph reads from the other; "" for a graph without sides.
 
     Raises:
@@ -51,29 +56,43 @@ def plan(
     _check(root, edges)
     flow = Flow(edges)
     sides = split(root, flow, value) if value else None
-    if sides:
+    bend = bend_of(root, flow) if shaped else None
+    if bend is not None:
+        units = _bent(bend, flow, spacing, room)
+    elif sides:
         columns = [Unit("column", units=units_of(Box("", children=side), flow, spacing, room / 2, value)) for side in sides]
         units = [Unit("sides", units=columns, value=value)]
     else:
         units = units_of(root, flow, spacing, room)
     named = dict.fromkeys(edge for line in _lines(units, flow) for edge in line.named)
-    return Plan(root, flow, spacing, units, [*named])
+    return Plan(root, flow, spacing, units, [*named], bend is not None or sides is not None)
+
+
+def _bent(bend: Bend, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
+    """Return the units of a U, below those of what is not on it."""
+    parts = [*bend.encoders, bend.middle, bend.decoder]
+    if len(bend.encoders) > 1:
+        parts[-2:] = [[], [*bend.middle, *bend.decoder]]
+    columns = [
+        Unit("column", units=units_of(Box("", children=part), flow, spacing, room / 2) if part else []) for part in parts
+    ]
+    others = units_of(Box("", children=bend.others), flow, spacing, room) if bend.others else []
+    return [*others, Unit("bend", units=columns, skips=bend.skips)]
 
 
 def place(plan: Plan, limits: Limits = Limits()) -> Layout:
     """Return the layout of a plan; a column that is too high is cut into parts if the limits allow that."""
-
-    def lay(units: list[Unit], incoming: Sequence[Edge], outgoing: Sequence[Edge]) -> Body:
-        return _column(units, plan.flow, plan.spacing, incoming, outgoing)
-
-    body = lay(plan.units, (), ())
+    placer = _Placer(plan.flow, plan.spacing)
+    body = placer.lay(plan.units)
     uncut = body.width, body.height
     if limits.columns > 1 and body.height > limits.height:
-        plan.units = cut(plan.units, body, plan.flow, lay, limits)
-        body = lay(plan.units, (), ())
+        plan.units = cut(plan.units, body, plan.flow, placer.lay, limits)
+        body = placer.lay(plan.units)
     padding = plan.root.padding
     layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom, uncut)
     x, y = padding.left + body.left, padding.top
+    layout.labels = [label._replace(x=label.x + x, y=label.y + y) for label in body.labels]
+    layout.upwards = body.upwards
     layout.parts = max((len(unit.units) for unit in walk_units(plan.units) if unit.kind == "parts"), default=1)
     layout.boxes = {key: box._replace(x=box.x + x, y=box.y + y) for key, box in body.boxes.items()}
     wires = [replace(wire, points=_simplified(wire.moved(x, y).points)) for wire in body.wires]
@@ -104,45 +123,87 @@ def _simplified(points: tuple[Point, ...]) -> tuple[Point, ...]:
     return tuple(kept)
 
 
-def _lines(units: list[Unit], flow: Flow, value: str = "") -> Iterator[Line]:
-    line = line_of(units, flow, value)
+def _lines(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Iterator[Line]:
+    line = line_of(units, flow, values)
     yield line
     for stop in line.stops:
         for branch in stop.unit.units:
-            yield from _lines(branch.units, flow, stop.unit.value)
+            yield from _lines(branch.units, flow, _across(stop.unit))
 
 
-def _column(
-    units: list[Unit],
-    flow: Flow,
-    spacing: Spacing,
-    incoming: Sequence[Edge] = (),
-    outgoing: Sequence[Edge] = (),
-    value: str = "",
-) -> Body:
-    line = line_of(units, flow, value)
-    kinds = {"parts": _parts, "branches": _branches, "sides": _sides}
-    bodies = {
-        at: kinds[stop.unit.kind](stop.unit, flow, spacing) for at, stop in enumerate(line.stops) if stop.unit.units
-    }
-    return Column(line, bodies, spacing, incoming, outgoing).lay_out()
+def _across(unit: Unit) -> Collection[str]:
+    """Return the values that flow between columns next to each other, by other ways than their ends."""
+    return {edge.source for edge in unit.skips} if unit.kind == "bend" else (unit.value,)
 
 
-def _sides(unit: Unit, flow: Flow, spacing: Spacing) -> Body:
-    left, right = (_column(side.units, flow, spacing, value=unit.value) for side in unit.units)
-    return next_to_the_other(left, right, unit.value)
+class _Placer:
+    """Lays out units, with all units inside them."""
 
+    def __init__(self, flow: Flow, spacing: Spacing) -> None:
+        self.flow, self.spacing = flow, spacing
+        self.kinds = {"parts": self._parts, "branches": self._branches, "sides": self._sides, "bend": self._bend}
 
-def _parts(unit: Unit, flow: Flow, spacing: Spacing) -> Body:
-    inside = {leaf.key for leaf in unit.leaves()}
-    incoming, outgoing = _incoming(unit.units[0], flow, inside), _outgoing(unit.units[-1], flow, inside)
-    bodies = []
-    for at, part in enumerate(unit.units):
-        below = {leaf.key for each in unit.units[at + 1 :] for leaf in each.leaves()}
-        onwards = [Edge(leaf.key, to) for leaf in part.outputs() for to in flow.out_of(leaf.key) if to in below]
-        into = incoming if at == 0 else ()
-        bodies.append(_column(part.units, flow, spacing, into, outgoing if at == len(unit.units) - 1 else onwards))
-    return side_by_side(bodies, unit.units, flow, incoming, outgoing)
+    def column(
+        self,
+        units: list[Unit],
+        incoming: Sequence[Edge] = (),
+        outgoing: Sequence[Edge] = (),
+        values: Collection[str] = (),
+        *,
+        rises: bool = False,
+    ) -> Column:
+        """Return units as one column, with the edges that enter and leave it at its ends."""
+        line = line_of(units, self.flow, values)
+        inner = {at: self.kinds[stop.unit.kind](stop.unit) for at, stop in enumerate(line.stops) if stop.unit.units}
+        return Column(line, inner, self.spacing, incoming, outgoing, rises=rises)
+
+    def lay(self, units: list[Unit], incoming: Sequence[Edge] = (), outgoing: Sequence[Edge] = ()) -> Body:
+        """Return the layout of a column."""
+        return self.column(units, incoming, outgoing).lay_out()
+
+    def _sides(self, unit: Unit) -> Body:
+        left, right = (self.column(side.units, values=(unit.value,)).lay_out() for side in unit.units)
+        return next_to_the_other(left, right, unit.value)
+
+    def _bend(self, unit: Unit) -> Body:
+        values = _across(unit)
+        inside = {leaf.key for leaf in unit.leaves()}
+        *encoders, middle, decoder = unit.units
+        columns = []
+        for part in (*encoders, middle, decoder):
+            own = {leaf.key for leaf in part.leaves()}
+            into = _incoming(part, self.flow, inside if part in encoders else own) if part.units else []
+            out = [edge for edge in (_outgoing(part, self.flow, own) if part.units else ()) if edge not in unit.skips]
+            into = [edge for edge in into if edge not in unit.skips]
+            is_joined = part is decoder and len(encoders) > 1
+            columns.append(
+                self.column(part.units, () if is_joined else into, out, values, rises=part is decoder)
+            )
+        middle_column = columns[-2] if middle.units else None
+        return bent(columns[:-2], middle_column, columns[-1], unit.skips)
+
+    def _parts(self, unit: Unit) -> Body:
+        inside = {leaf.key for leaf in unit.leaves()}
+        incoming, outgoing = _incoming(unit.units[0], self.flow, inside), _outgoing(unit.units[-1], self.flow, inside)
+        bodies = []
+        for at, part in enumerate(unit.units):
+            below = {leaf.key for each in unit.units[at + 1 :] for leaf in each.leaves()}
+            onwards = [Edge(leaf.key, to) for leaf in part.outputs() for to in self.flow.out_of(leaf.key) if to in below]
+            into = incoming if at == 0 else ()
+            bodies.append(self.lay(part.units, into, outgoing if at == len(unit.units) - 1 else onwards))
+        return side_by_side(bodies, unit.units, self.flow, outgoing)
+
+    def _branches(self, unit: Unit) -> Body:
+        inside = {leaf.key for leaf in unit.leaves()}
+        incoming = [_incoming(branch, self.flow, inside) for branch in unit.units]
+        outgoing = [_outgoing(branch, self.flow, inside) for branch in unit.units]
+        if unit.rails:
+            return between_rails(unit, sum(incoming, []), sum(outgoing, []))
+        bodies = [
+            self.lay(branch.units, into, out)
+            for branch, into, out in zip(unit.units, incoming, outgoing, strict=True)
+        ]
+        return next_to_each_other(bodies, incoming, outgoing, self.spacing)
 
 
 def _incoming(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
@@ -151,19 +212,6 @@ def _incoming(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
 
 def _outgoing(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
     return [Edge(leaf.key, to) for leaf in part.outputs() for to in flow.out_of(leaf.key) if to not in inside]
-
-
-def _branches(unit: Unit, flow: Flow, spacing: Spacing) -> Body:
-    inside = {leaf.key for leaf in unit.leaves()}
-    incoming = [_incoming(branch, flow, inside) for branch in unit.units]
-    outgoing = [_outgoing(branch, flow, inside) for branch in unit.units]
-    if unit.rails:
-        return between_rails(unit, sum(incoming, []), sum(outgoing, []))
-    bodies = [
-        _column(branch.units, flow, spacing, into, out)
-        for branch, into, out in zip(unit.units, incoming, outgoing, strict=True)
-    ]
-    return next_to_each_other(bodies, incoming, outgoing, spacing)
 
 
 def _check(root: Box, edges: list[Edge]) -> None:

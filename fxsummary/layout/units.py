@@ -19,21 +19,23 @@ class Unit:
         kind: a "leaf"; a "frame" around units; a "column" of units without a frame; "branches", columns that read one
             value and go to one leaf, which stand between two "rails" or next to each other; "parts", columns that
             continue each other and stand next to each other; "sides", two columns of which the right one reads a value of
-            the left one; or a "port", at which a value comes from the part before.
+            the left one; a "bend", the encoders, bottleneck and decoder of a U; or a "port", at which a value comes from the part before.
         box: the box of a leaf or frame.
-        units: what a frame or column contains, in order; the branches, parts or sides.
+        units: what a frame or column contains, in order; the branches, parts or sides; the encoders, bottleneck, decoder.
         left, right: leaves that stand beside a leaf: what it alone reads, a bypass to it, or what alone reads it.
         rails: whether branches stand below each other, between two rails.
+        skips: edges from the encoders of a U to its decoder, the outermost first.
         value: the value at a port; the one that a side reads from the other, or that branches read from there.
     """
 
-    kind: Literal["leaf", "frame", "column", "branches", "parts", "sides", "port"]
+    kind: Literal["leaf", "frame", "column", "branches", "parts", "sides", "bend", "port"]
     box: Box = field(default_factory=lambda: Box(""))
     units: list[Unit] = field(default_factory=list)
     left: Box | None = None
     right: Box | None = None
     rails: bool = False
     value: str = ""
+    skips: list[Edge] = field(default_factory=list)
 
     @property
     def beside(self) -> list[tuple[int, Box]]:
@@ -76,6 +78,8 @@ class Unit:
         elif self.kind == "branches":
             for branch in self.units:
                 yield from branch._ends(at)
+        elif self.kind == "bend" and at == 0:
+            yield from self.units[0]._ends(at)
         elif self.units:
             yield from self.units[at]._ends(at)
 

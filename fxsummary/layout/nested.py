@@ -1,0 +1,150 @@
+"""Find a U: an encoder, or several, whose values skip to a decoder in reverse order, with a bottleneck between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fxsummary.layout.boxes import Box, Edge, leaves
+from fxsummary.layout.units import Flow
+
+LEAST_LEVELS = 2
+MOST_ENCODERS = 2
+
+
+@dataclass(slots=True)
+class Bend:
+    """The children of a group as a U.
+
+    Attributes:
+        encoders: children of each encoder in order, from its input to its innermost level.
+        middle: children of the bottleneck; decoder: children from the innermost level to the output.
+        others: children that no value on the U comes from or goes to.
+        skips: edges from an encoder to the decoder, the outermost first.
+    """
+
+    encoders: list[list[Box]]
+    middle: list[Box]
+    decoder: list[Box]
+    others: list[Box] = field(default_factory=list)
+    skips: list[Edge] = field(default_factory=list)
+
+
+def bend_of(group: Box, flow: Flow) -> Bend | None:
+    """Return the children of a group as a U, or None if they are none.
+
+    Skips are edges into joins that do not come from the box just before, from a value that is read elsewhere too. They
+    are nested: the farther the target, the earlier its sources. A pyramid has values of several sizes.
+    """
+    children = group.children or []
+    child = {leaf.key: at for at, each in enumerate(children) for leaf in leaves(each)}
+    boxes = {leaf.key: leaf for each in children for leaf in leaves(each)}
+    skips = _nested(boxes, child, flow)
+    skips = [edge for edge in skips if flow.into(edge.source)]
+    targets = list(dict.fromkeys(edge.target for edge in skips))
+    extents = {boxes[edge.source].extent for edge in skips}
+    if len(targets) < LEAST_LEVELS or len(extents) < LEAST_LEVELS:
+        return None
+    return _Graph(children, child, flow, skips).bend()
+
+
+def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow) -> list[Edge]:
+    """Return the largest nested set of skips, the outermost first."""
+    order = {key: at for at, key in enumerate(boxes)}
+    arcs = [
+        Edge(source, target)
+        for target, box in boxes.items()
+        if box.role == "join" and len(flow.into(target)) > 1
+        for source in flow.into(target)
+        if source in order and child[source] != child[target] and order[target] - order[source] > 1
+        and len(flow.out_of(source)) > 1
+    ]  # fmt: skip
+    best: list[Edge] = []
+    for middle in sorted({order[edge.source] for edge in arcs}):
+        over = [edge for edge in arcs if order[edge.source] <= middle < order[edge.target]]
+        kept: list[Edge] = []
+        limit = len(order)
+        for target in sorted({edge.target for edge in over}, key=order.__getitem__):
+            into = [edge for edge in over if edge.target == target]
+            if max(order[edge.source] for edge in into) <= limit:
+                kept += into
+                limit = min(order[edge.source] for edge in into)
+        if (len({edge.target for edge in kept}), len(kept)) > (len({edge.target for edge in best}), len(best)):
+            best = kept
+    return sorted(best, key=lambda edge: (-order[edge.target], order[edge.source]))
+
+
+class _Graph:
+    """The children of a group, without skips."""
+
+    def __init__(self, children: Sequence[Box], child: dict[str, int], flow: Flow, skips: list[Edge]) -> None:
+        self.children, self.child, self.skips = children, child, skips
+        self.sources: dict[int, set[int]] = {at: set() for at in range(len(children))}
+        self.readers: dict[int, set[int]] = {at: set() for at in range(len(children))}
+        skipping = set(skips)
+        for key, at in child.items():
+            for target in flow.out_of(key):
+                to = child.get(target, at)
+                if to != at and Edge(key, target) not in skipping:
+                    self.readers[at].add(to)
+                    self.sources[to].add(at)
+
+    def bend(self) -> Bend | None:
+        """Return the U, if every child has its place in it."""
+        targets = list(dict.fromkeys(self.child[edge.target] for edge in self.skips))
+        if any(not self._reaches(inner, outer) for outer, inner in zip(targets, targets[1:], strict=False)):
+            return None
+        encoders, seen = self._encoders()
+        decoder = self._chain(targets[-1], self.readers, last=False)
+        if seen & set(decoder) or len(encoders) > MOST_ENCODERS:
+            return None
+        middle = [
+            at for at in self.sources
+            if at not in seen and at not in decoder and self._reaches(at, targets[-1])
+            and any(self._reaches(encoder[-1], at) for encoder in encoders)
+        ]  # fmt: skip
+        others = [at for at in self.sources if at not in seen and at not in decoder and at not in middle]
+        if any((self.readers[at] | self.sources[at]) - set(others) for at in others):
+            return None
+        self._settle(encoders, middle, decoder)
+        named = [[self.children[at] for at in part] for part in (*encoders, middle, decoder, others)]
+        return Bend(named[: len(encoders)], *named[len(encoders) :], self.skips)
+
+    def _encoders(self) -> tuple[list[list[int]], set[int]]:
+        """Return the chains that lead to the innermost sources."""
+        encoders: list[list[int]] = []
+        seen: set[int] = set()
+        for at in reversed(list(dict.fromkeys(self.child[edge.source] for edge in self.skips))):
+            if at not in seen:
+                chain = self._chain(at, self.sources, last=True)[::-1]
+                encoders.append([each for each in chain if each not in seen])
+                seen |= set(chain)
+        return sorted(encoders), seen
+
+    def _chain(self, start: int, following: dict[int, set[int]], *, last: bool) -> list[int]:
+        chain = [start]
+        while further := following[chain[-1]]:
+            chain.append(max(further) if last else min(further))
+        return chain
+
+    def _reaches(self, start: int, end: int) -> bool:
+        pending, seen = [start], {start}
+        while pending:
+            at = pending.pop()
+            if at == end:
+                return True
+            for each in self.readers[at] - seen:
+                seen.add(each)
+                pending.append(each)
+        return False
+
+    def _settle(self, encoders: list[list[int]], middle: list[int], decoder: list[int]) -> None:
+        """Give the leaves before the heaviest child of the bottleneck to the encoder, and those after it to the decoder."""
+        if len(encoders) > 1 or not middle:
+            return
+        heaviest = max(middle, key=lambda at: sum(1 + leaf.rows for leaf in leaves(self.children[at])))
+        before = [at for at in middle if at < heaviest and self.children[at].children is None]
+        after = [at for at in middle if at > heaviest and self.children[at].children is None]
+        encoders[0] += before
+        decoder[:0] = after
+        middle[:] = [at for at in middle if at not in before and at not in after]
