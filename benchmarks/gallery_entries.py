@@ -181,7 +181,7 @@ GALLERY: dict[str, Entry] = {
     "gpt2": Entry("GPT-2", "decoder; what is returned as cache says → output.", language("GPT2LMHeadModel")),
     "llama": Entry("Llama 7B", "rotary embeddings are one row.", language("LlamaForCausalLM")),
     "mixtral": Entry("Mixtral 8x7B", "a router and its experts.", language("MixtralForCausalLM")),
-    "experts": Entry("Eight experts", "the tokens choose two of eight in turn.", experts),
+    "experts": Entry("Eight experts", "each token is sent to two of eight.", experts),
     "t5": Entry("T5", "an encoder and a decoder.", language("T5ForConditionalGeneration", words(), None, words(32))),
     "switch": Entry(
         "Switch Transformer",
