@@ -19,6 +19,8 @@ AROUND, HEAD = 56.0, 130.0
 NARROWEST = 0.6
 """Width of a column that leaves out all that it can, as a share of its width."""
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
+SHAPED, SHAPED_HEIGHT = 1.0, 1.35
+"""How much a shape that people draw is worth, and how much higher it may be."""
 MOST_FOR_ONE_PART = 4
 """Number of steps of leaving texts out that are tried so that a page has one part."""
 
@@ -52,7 +54,7 @@ class Page:
 
     Attributes:
         filled: total area of its items; left_out: number of steps taken to make it narrower.
-        parts: number of parts of the column.
+        parts: number of parts of the column; shaped: whether it is a U or has two sides.
     """
 
     width: float
@@ -61,28 +63,32 @@ class Page:
     filled: float = 1.0
     left_out: int = 0
     parts: int = 1
+    shaped: bool = False
 
     @property
     def cost(self) -> float:
         """Cost of the page: too large, empty area, texts left out."""
-        over = log(max(self.width / self.format.width, self.height / self.format.height))
+        over = log(max(self.width / self.format.width, self.height / self._tallest))
         empty = log(self.width * self.height / self.filled)
-        return (1 + 30 * over if over > 0 else 0.0) + EMPTY_COST * empty + NARROW_COST * self.left_out + PART_COST * self.parts
+        return (1 + 30 * over if over > 0 else 0.0) + EMPTY_COST * empty + NARROW_COST * self.left_out + PART_COST * self.parts - SHAPED * self.shaped
 
     @property
     def fits(self) -> bool:
         """Whether it is within its format."""
-        return self.width <= self.format.width and self.height <= self.format.height
+        return self.width <= self.format.width and self.height <= self._tallest
+
+    @property
+    def _tallest(self) -> float:
+        return self.format.height * (SHAPED_HEIGHT if self.shaped else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A layout of a scene, with the sizes and columns of its items, the size of the page, and whether it is a U or the like."""
+    """A layout of a scene, with the sizes and columns of its items, and the size of the page."""
 
     measured: Measured
     layout: Layout
     page: Page
-    shaped: bool = False
 
 
 def arrange(scene: Scene) -> Arrangement:
@@ -112,7 +118,7 @@ def _arranged(scene: Scene) -> Arrangement:
             continue
         if attempt.parts > 1 and best is not None and best[2].page.fits:
             continue
-        if attempt.shaped and last is not None and best is not None and not best[2].shaped:
+        if attempt.shaped and last is not None and best is not None and not best[2].page.shaped:
             continue
         last, found = attempt, _laid_out(scene, texts, form, attempt)
         if best is None or found.page.cost < best[0]:
@@ -124,7 +130,7 @@ def _arranged(scene: Scene) -> Arrangement:
 def _is_enough(best: Arrangement, attempt: _Attempt) -> bool:
     """Return whether an attempt cannot be better: all fits in one part, or nothing that comes would fit."""
     if best.page.fits:
-        return best.page.parts == 1 or best.shaped or attempt.steps > MOST_FOR_ONE_PART
+        return best.page.parts == 1 or best.page.shaped or attempt.steps > MOST_FOR_ONE_PART
     return attempt.steps > 0 and _is_hopeless(best)
 
 
@@ -156,8 +162,8 @@ def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Ar
         planned = _plan(scene, measured, room, attempt)
     layout = place(planned, Limits(whole, form.tall - HEAD, form.columns))
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
-    page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), attempt.steps, layout.parts)
-    return Arrangement(measured, layout, page, planned.shaped)
+    page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped)
+    return Arrangement(measured, layout, page)
 
 
 def _plan(scene: Scene, measured: Measured, room: float, attempt: _Attempt) -> Plan:

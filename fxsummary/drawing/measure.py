@@ -107,6 +107,7 @@ def measure(scene: Scene) -> Measured:
             elif child.form == "stack":
                 columns[child.key] = table_columns(child.rows)
                 box = Box(child.key, columns[child.key]["end"], ROW_HEIGHT * len(child.rows), rows=len(child.rows))
+                box.role = "join" if child.joins else ""
                 box.entry, box.overhang = ROW_HEIGHT / 2, _sheets(child.rows[0].repeat)
             else:
                 box = _pill_box(child)

@@ -10,7 +10,7 @@ from fxsummary.layout import Edge
 
 NAME = "name"
 """Kind of the chip of a value that comes from elsewhere, or goes there."""
-LONGEST = 18
+LONGEST, LONG = 18, 10
 
 
 def name_edges(scene: Scene, edges: Iterable[Edge]) -> None:
@@ -32,11 +32,31 @@ def name_edges(scene: Scene, edges: Iterable[Edge]) -> None:
 def name_of(item: Item) -> str:
     """Return the name of the value of an item: the end of its path, or the name of its operation."""
     row: Row = item.rows[-1]
-    return short(row.path.rpartition(".")[2] or row.label, LONGEST)
+    return short(end_of(row.path) or row.label, LONGEST)
+
+
+def end_of(path: str) -> str:
+    """Return the last name of a path, with numbers after it.
+
+    >>> end_of("encoder.layer_norm"), end_of("decoder.blocks.3.1"), end_of("")
+    ('layer_norm', 'blocks.3.1', '')
+    """
+    parts = path.split(".")
+    at = len(parts) - 1
+    while at > 0 and parts[at].isdigit():
+        at -= 1
+    return ".".join(parts[at:])
 
 
 def unique(name: str, taken: dict[str, str]) -> str:
-    """Return the name, with a number if it is taken."""
+    """Return the first word of a long name, or the name, with a number if it is taken.
+
+    >>> unique("time_embedding", {}), unique("time_embedding", {"time": ""}), unique("x", {"x": ""})
+    ('time', 'time_embedding', 'x 2')
+    """
+    first = name.partition("_")[0]
+    if len(name) > LONG and first and not first.isdigit() and first not in taken:
+        name = first
     number, found = 1, name
     while found in taken:
         number += 1

@@ -7,6 +7,7 @@ from fxsummary.drawing.scene import Item, Row, Scene
 
 STEPS = 6
 _DEFAULTS = re.compile(r",? ?(?<![\w])(s1|dropout_p=0|scale=[\d.]+)(?![\w.])")
+_COUNT = re.compile(r"\d+ ops(, )?")
 _SHORT = {"scaled_dot_product_attention": "sdpa"}
 _TEXTS = ("label", "config", "shape", "same_shape", "share", "parameters")
 
@@ -32,7 +33,7 @@ class Texts:
 
 
 def narrow(scene: Scene, steps: int) -> None:
-    """Take steps: 1 defaults, 2 inner shapes, 3 long names, 4 all shapes, 5 bars, 6 parameters of rows, shares."""
+    """Take steps: 1 defaults, 2 inner shapes, 3 long names, 4 all shapes and counts, 5 bars, 6 parameters of rows, shares."""
     for step in range(1, steps + 1):
         for item in scene.items():
             for number, row in enumerate(item.rows):
@@ -51,6 +52,7 @@ def _narrow(item: Item, row: Row, step: int, last: bool) -> None:
         row.label = _SHORT.get(row.label, row.label)
     elif step == 4 and item.form in ("stack", "card"):
         row.shape = ""
+        row.config = _COUNT.sub("", row.config)
     elif step == 5:
         row.share = 0.0
     elif step == 6 and item.form == "stack":

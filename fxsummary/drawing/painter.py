@@ -37,11 +37,11 @@ class Painter:
     wires: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
-    _forms: dict[str, str] = field(default_factory=dict)
+    _joins: set[str] = field(default_factory=set)
 
     def paint(self) -> list[str]:
         """Return all elements in drawing order."""
-        self._forms = {item.key: item.form for item in self.scene.items()}
+        self._joins = {item.key for item in self.scene.items() if item.joins or item.form in ("sign", "concat")}
         for child in self.scene.root.walk():
             box = self.layout.boxes[child.key]
             box = box._replace(x=box.x + self.dx, y=box.y + self.dy)
@@ -107,7 +107,7 @@ class Painter:
 
     def _is_skip(self, wire: Wire) -> bool:
         """Return whether a wire skips boxes on its way to a sum or a concatenation."""
-        return wire.skips and all(self._forms.get(target) in ("sign", "concat") for target in wire.targets)
+        return wire.skips and all(target in self._joins for target in wire.targets)
 
     def _edge_shapes(self) -> None:
         """Paint the output shapes of cards, to the right of the outgoing wire."""

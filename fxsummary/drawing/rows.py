@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from fxsummary.drawing import labels
 from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, parameters_text, shape_of, short, span
-from fxsummary.drawing.names import LONGEST, NAME, unique
+from fxsummary.drawing.names import LONGEST, NAME, end_of, unique
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
@@ -66,7 +66,7 @@ class Composer:
                 continue
             value = data["stands_for"]
             if value not in self.names:
-                name = own_path(self.nodes[value]).rpartition(".")[2] or str(self.nodes[value]["label"])
+                name = end_of(own_path(self.nodes[value])) or str(self.nodes[value]["label"])
                 self.names[value] = unique(short(name, LONGEST), taken)
             self.named.setdefault(target, []).append(self.names[value])
         self.edges = kept
@@ -161,6 +161,10 @@ class Composer:
         if above.form == "sign":  # which has no room for a number of parameters
             chip = row.kind == "activation" and self.nodes[key]["parameters"] == 0 and form in ("stack", "card")
             return chip and self.chips and row.repeat == len(first.keys) == 1 and self._fuses(above, key)
+        if above.form == "concat" and form == "stack" and (row.repeat, first.repeat) == (1, 1):
+            above.form, above.joins = "stack", True
+            above.rows.append(row)
+            return True
         if above.form != form or form not in ("stack", "card") or (row.repeat, first.repeat) != (1, 1):
             return False
         if form == "card":
@@ -215,7 +219,7 @@ class Composer:
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.chips += [(name, NAME) for key in row.keys for name in self.named.get(key, ())]
         names = [self.names[key] for key in row.keys if key in self.names]
-        row.chips += [(name, NAME) for name in names if name not in (row.label, row.path.rpartition(".")[2])]
+        row.chips += [(name, NAME) for name in names if name not in (row.label, end_of(row.path))]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))
         if row.change:

@@ -57,12 +57,17 @@ class Row:
 
 @dataclass(slots=True)
 class Item:
-    """An object at the end of wires: a table of rows, a card, a sign, a pill; ``shape`` is that of its value."""
+    """An object at the end of wires: a table of rows, a card, a sign, a pill.
+
+    Attributes:
+        shape: shape of its value; joins: whether the first row of the table is a concatenation.
+    """
 
     key: str
     form: Form
     rows: list[Row]
     shape: str = ""
+    joins: bool = False
 
     @property
     def keys(self) -> list[str]:
