@@ -24,7 +24,7 @@ from fxsummary.views.shown import Fold, shown
 
 MOST_ROWS = 100
 DEEPEST = 13
-MOST_PER_ROW = 10
+MOST_PER_ROW = 5
 """Maximum number of operations per row."""
 HUGE = 20_000
 """Number of operations from which modules that do not fit a page are closed before the search."""
@@ -40,8 +40,8 @@ MOST_NAMES = 3
 """Maximum number of classes of closed modules in the heading."""
 LEAST_COST = 0.3
 """Lower than the cost of any page."""
-ROUNDS = 3
-MOST_KINDS = 8
+ROUNDS = 2
+MOST_KINDS = 6
 """Maximum number of kinds of blocks that are opened in a level."""
 TIGHT_COST = 0.2
 
@@ -189,14 +189,17 @@ class Fitting:
         return picture
 
     def _opened(self, best: Opened, depth: int, level: int) -> Opened:
-        """Open blocks of a level where they fit: first one of each kind, then the others of that kind together."""
-        kinds = self._kinds(best.picture, level)
-        for blocks in kinds:
-            best = self._with(best, depth, blocks[:1])
-        for blocks in kinds:
-            if blocks[0] in best.paths:
-                best = self._with(best, depth, blocks)
+        """Open blocks of a level where they fit, all of a kind; only the first one if nothing else shows much of the cost."""
+        for blocks in self._kinds(best.picture, level):
+            opened = self._with(best, depth, blocks)
+            if opened is best and len(blocks) > 1 and self.hides_much(best.picture):
+                opened = self._with(best, depth, blocks[:1])
+            best = opened
         return best
+
+    def hides_much(self, picture: Picture) -> bool:
+        """Return whether much of the FLOPs is in classes of which no module is open."""
+        return unseen_flops(picture) > UNSEEN * (self.whole.totals.flops or 0)
 
     def _with(self, best: Opened, depth: int, blocks: list[str]) -> Opened:
         """Return the picture with more blocks open, if it fits and says more."""
@@ -239,7 +242,7 @@ class Fitting:
 def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
     """Return the best picture of a view; cheap operations share rows if it then fits, or shows more of the cost."""
     found = fitting.best()
-    if not fitting.fits(found) or unseen_flops(found) > UNSEEN * (fitting.whole.totals.flops or 0):
+    if not fitting.fits(found) or fitting.hides_much(found):
         joined = replace(fitting, joins=True)
         other = joined.best()
         if other.rows >= LEAST_ROWS and _is_better(joined, other, fitting, found):

@@ -19,6 +19,8 @@ LEFT, RIGHT = 16.0, 12.0
 LEAST_TILE, TILE_HEIGHTS = 96.0, (30.0, 44.0, 60.0)
 """Minimum width of a tile; its heights with one, two and three lines."""
 HEADER, SIDE, BOTTOM = 26.0, 14.0, 8.0
+NARROW, NARROW_SIDE = ("column", "a4"), 10.0
+"""Pages with less padding at the sides of frames."""
 SHEETS = 8.0
 BAR = 30.0
 LEAST_SHARE = 0.005
@@ -100,7 +102,7 @@ def measure(scene: Scene) -> Measured:
         boxes[group.key].children = children = []
         for child in group.children:
             if isinstance(child, Group):
-                box = _group_box(child)
+                box = _group_box(child, NARROW_SIDE if scene.page in NARROW else SIDE)
             elif child.form == "card":
                 box = _tile_box(child) if scene.direction == "LR" else _card_box(child)
                 cards.append(box)
@@ -125,10 +127,10 @@ def measure(scene: Scene) -> Measured:
     return Measured(boxes[scene.root.key], columns)
 
 
-def _group_box(group: Group) -> Box:
+def _group_box(group: Group, side: float) -> Box:
     left = 12 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11) + 10
     right = 12 + text_width(group.facts, 10.5) + 10 + (badge_width(group.copied) + 6 if group.repeat > 1 else 0)
-    padding = Padding(HEADER, SIDE, BOTTOM, SIDE)
+    padding = Padding(HEADER, side, BOTTOM, side)
     return Box(group.key, 0.0, 0.0, [], padding, Header(left, right), overhang=_sheets(group.repeat))
 
 

@@ -19,7 +19,8 @@ class Texts:
         self.scene = scene
         self.edges, self.named = scene.edges, scene.named
         self.rows = [(row, {name: getattr(row, name) for name in _TEXTS}, [*row.chips]) for row in scene.rows()]
-        self.facts = [(group, group.facts) for group in scene.groups()]
+        self.shapes = [(item, item.shape) for item in scene.items()]
+        self.headers = [(group, group.facts, group.type) for group in scene.groups()]
 
     def restore(self) -> None:
         """Give the scene everything back."""
@@ -28,19 +29,25 @@ class Texts:
             row.chips = [*chips]
             for name, value in values.items():
                 setattr(row, name, value)
-        for group, facts in self.facts:
-            group.facts = facts
+        for item, shape in self.shapes:
+            item.shape = shape
+        for group, facts, type_name in self.headers:
+            group.facts, group.type = facts, type_name
 
 
 def narrow(scene: Scene, steps: int) -> None:
-    """Take steps: 1 defaults, 2 inner shapes, 3 long names, 4 all shapes and counts, 5 bars, 6 parameters of rows, shares."""
+    """Take steps: 1 defaults, 2 inner shapes, 3 long names, 4 all shapes and counts, 5 bars, 6 parameters of rows; in headers shares, then types."""
     for step in range(1, steps + 1):
         for item in scene.items():
             for number, row in enumerate(item.rows):
                 _narrow(item, row, step, number == len(item.rows) - 1)
+    if steps >= 4:
+        for item in scene.items():
+            item.shape = item.shape.removeprefix("1×")
     if steps >= 3:
         for group in scene.groups():
             group.facts = group.facts.rpartition(" · ")[0] or group.facts
+            group.type = group.type if steps < STEPS or not group.title else ""
 
 
 def _narrow(item: Item, row: Row, step: int, last: bool) -> None:

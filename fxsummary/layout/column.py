@@ -20,6 +20,9 @@ UNRELATED = 14.0
 """Space between two boxes without a wire between them."""
 LANE = 13.0
 """Space between a box and the first lane beside it, and between a lane and the frame around it."""
+LEANS = 0.0, 25.0, 50.0, 75.0, 100.0, 125.0
+LEAST_RIGHT = 40.0
+"""Width of a table that is always to the right of the spine."""
 ABOVE = 8.0
 """Space between the top of branches and a wire that comes from a lane."""
 
@@ -31,6 +34,7 @@ class Place:
     Attributes:
         left, right: extent of the stop and what stands beside it; body: its contents, for branches.
         x: left border of each box beside it, relative to the spine.
+        anchor: x of the spine, from the left border of a leaf.
     """
 
     stop: Stop
@@ -40,6 +44,7 @@ class Place:
     body: Body | None = None
     x: dict[str, float] = field(default_factory=dict)
     y: float = 0.0
+    anchor: float = 0.0
 
     @property
     def box(self) -> Box:
@@ -51,10 +56,22 @@ class Place:
         """y of the lower end."""
         return self.y + self.height
 
-    @property
-    def anchor(self) -> float:
-        """x of the spine, from the left border of a leaf."""
-        return self.box.width / 2 if self.box.anchor is None else self.box.anchor
+    def lean(self, distance: float, spacing: Spacing) -> None:
+        """Place a leaf and what is beside it; a table stands ``distance`` to the left of the middle."""
+        box = self.box
+        if self.body is not None or self.stop.unit.kind == "port":
+            return
+        self.anchor = box.width / 2 if box.anchor is None else box.anchor
+        if box.rows:
+            self.anchor = max(self.anchor, min(self.anchor + distance, box.width - LEAST_RIGHT))
+        self.left, self.right = self.anchor, box.width - self.anchor
+        for side, each in self.stop.unit.beside:
+            if side == LEFT:
+                self.x[each.key] = -(self.left + spacing.horizontal + each.width)
+                self.left += spacing.horizontal + each.width
+            else:
+                self.x[each.key] = self.right + spacing.horizontal
+                self.right += spacing.horizontal + each.width
 
 
 @dataclass(slots=True)
@@ -75,6 +92,7 @@ class Column:
         bodies: contents of the stops that are branches, by number.
         incoming: edges that enter the first stop from above; outgoing: edges that leave the last one downwards.
         rises: whether it will be turned upside down, so that frames need room for their headers at the end.
+        leans: whether tables may be moved to the left if the column is narrower then, because of its headers.
 
     Attributes:
         numbers: number of the stop of each leaf.
@@ -91,11 +109,13 @@ class Column:
         outgoing: Sequence[Edge],
         *,
         rises: bool = False,
+        leans: bool = False,
     ) -> None:
         self.line, self.spacing, self.incoming, self.outgoing, self.rises = line, spacing, incoming, outgoing, rises
         self.numbers = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
         self.tapped = {arc.tail for arc in line.arcs if not arc.enters}
         self.extra: dict[int, float] = {}
+        self.leans, self.lean = LEANS if leans else (0.0,), 0.0
         self.places = [_place(stop, bodies.get(at), spacing) for at, stop in enumerate(line.stops)]
         self.frames: dict[str, Frame] = {}
         self.taps: dict[tuple[int, str], float] = {}
@@ -106,7 +126,8 @@ class Column:
         """Return the finished column."""
         if self.places:
             self.stack()
-            self._spread()
+            widths = {lean: self._width_at(lean) for lean in self.leans}
+            self._width_at(min(widths, key=lambda lean: (widths[lean], lean)))
             self._emit()
         return self.body
 
@@ -197,6 +218,14 @@ class Column:
         return y
 
     # horizontal
+
+    def _width_at(self, lean: float) -> float:
+        """Move tables to the left, compute all extents, and return the width."""
+        self.lean = lean
+        for place in self.places:
+            place.lean(lean, self.spacing)
+        self._spread()
+        return self.body.width
 
     def _spread(self) -> None:
         """Compute the extents of all frames, inner ones first, with the lanes inside them."""
@@ -362,18 +391,9 @@ class Column:
 def _place(stop: Stop, body: Body | None, spacing: Spacing) -> Place:
     if body is not None:
         return Place(stop, body.height, body.left, body.right, body)
-    if stop.unit.kind == "port":
-        return Place(stop, 0.0, 0.0, 0.0)
-    box = stop.unit.box
-    anchor = box.width / 2 if box.anchor is None else box.anchor
-    place = Place(stop, max([box.height, *(each.height for _, each in stop.unit.beside)]), anchor, box.width - anchor)
-    for side, each in stop.unit.beside:
-        if side == LEFT:
-            place.x[each.key] = -(place.left + spacing.horizontal + each.width)
-            place.left += spacing.horizontal + each.width
-        else:
-            place.x[each.key] = place.right + spacing.horizontal
-            place.right += spacing.horizontal + each.width
+    height = max([stop.unit.box.height, *(each.height for _, each in stop.unit.beside)])
+    place = Place(stop, height, 0.0, 0.0)
+    place.lean(0.0, spacing)
     return place
 
 

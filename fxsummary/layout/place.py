@@ -155,7 +155,7 @@ class _Placer:
         """Return units as one column, with the edges that enter and leave it at its ends."""
         line = line_of(units, self.flow, values)
         inner = {at: self.kinds[stop.unit.kind](stop.unit) for at, stop in enumerate(line.stops) if stop.unit.units}
-        return Column(line, inner, self.spacing, incoming, outgoing, rises=rises)
+        return Column(line, inner, self.spacing, incoming, outgoing, rises=rises, leans=bool(values))
 
     def lay(self, units: list[Unit], incoming: Sequence[Edge] = (), outgoing: Sequence[Edge] = ()) -> Body:
         """Return the layout of a column."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable
 
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import over_copies
-from fxsummary.views.blocks import Block, block_tree, own_call, stacks_in
+from fxsummary.views.blocks import Block, block_tree, calls_around, own_call, stacks_in
 
 LEAST_MADE, LEAST_OWN = 0.03, 0.001
 """Shares of the FLOPs on the side that makes a value, and on the other side before it reads the value."""
@@ -29,9 +29,11 @@ def encoded(graph: ModelGraph) -> str | None:
 
 
 def _reads(graph: ModelGraph, key: str) -> int:
-    """Return how many operations, over all copies, read a value."""
-    own, readers = graph.nodes[key]["multiplicity"], (graph.nodes[reader] for reader in graph.readers(key))
-    return sum(max(1, data["multiplicity"] // own) for data in readers if data["op"] != "output")
+    """Return how many operations, over all copies, read a value in blocks that it is not made in."""
+    own, around = graph.nodes[key]["multiplicity"], calls_around(graph.nodes[key])
+    readers = [graph.nodes[reader] for reader in graph.readers(key)]
+    apart = [data for data in readers if data["op"] != "output" and data["module_stack"][: len(around) + 1] != around]
+    return sum(max(1, data["multiplicity"] // own) for data in apart)
 
 
 def _made_apart(graph: ModelGraph, key: str, whole: int) -> int:
