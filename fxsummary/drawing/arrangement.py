@@ -11,11 +11,16 @@ from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, mea
 from fxsummary.drawing.names import name_edges
 from fxsummary.drawing.narrow import STEPS, Texts, narrow
 from fxsummary.drawing.scene import Scene
-from fxsummary.layout import Layout, Limits, Plan, place, plan
+from fxsummary.layout import Layout, Limits, Plan, Spacing, place, plan, turned, turned_back
 
 GUTTER = 44.0
 AROUND, HEAD = 56.0, 130.0
 """Width and height that the page adds around the scene."""
+TILE_SPACING = Spacing(horizontal=18.0, vertical=26.0)
+MOST_LINES = 6
+"""Maximum number of lines of a picture from left to right."""
+TALLEST_CARDS = 620.0
+"""Height of a page with cards from which a column is cut into parts."""
 NARROWEST = 0.6
 """Width of a column that leaves out all that it can, as a share of its width."""
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
@@ -152,21 +157,30 @@ def _is_hopeless(found: Arrangement) -> bool:
 def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Arrangement:
     texts.restore()
     narrow(scene, attempt.steps)
-    whole = form.width - AROUND
-    room = whole if attempt.parts == 1 else whole / attempt.parts - GUTTER
-    measured = measure(scene)
-    planned = _plan(scene, measured, room, attempt)
+    whole = form.width - AROUND, form.height - HEAD
+    tall = min(form.tall, TALLEST_CARDS if _has_cards(scene) else form.tall) - HEAD
+    limits = Limits(whole[0], tall, form.columns)
+    if scene.direction == "LR":
+        limits = Limits(whole[1], whole[0], MOST_LINES)
+    room = limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
+    measured, planned = _planned(scene, room, attempt)
     if planned.named:
         name_edges(scene, planned.named)
-        measured = measure(scene)
-        planned = _plan(scene, measured, room, attempt)
-    layout = place(planned, Limits(whole, form.tall - HEAD, form.columns))
+        measured, planned = _planned(scene, room, attempt)
+    layout = place(planned, limits)
+    layout = turned_back(layout) if scene.direction == "LR" else layout
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
-    page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped)
+    size = layout.width + AROUND, layout.height + HEAD
+    page = Page(*size, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped)
     return Arrangement(measured, layout, page)
 
 
-def _plan(scene: Scene, measured: Measured, room: float, attempt: _Attempt) -> Plan:
-    spacing = CARD_SPACING if any(item.form == "card" for item in scene.items()) else STACK_SPACING
-    value = scene.encoded if attempt.shaped else ""
-    return plan(measured.root, scene.edges, spacing, room, value, shaped=attempt.shaped)
+def _planned(scene: Scene, room: float, attempt: _Attempt) -> tuple[Measured, Plan]:
+    measured, shaped = measure(scene), attempt.shaped and scene.direction == "TB"
+    spacing = TILE_SPACING if scene.direction == "LR" else CARD_SPACING if _has_cards(scene) else STACK_SPACING
+    root = turned(measured.root) if scene.direction == "LR" else measured.root
+    return measured, plan(root, scene.edges, spacing, room, scene.encoded if shaped else "", shaped=shaped)
+
+
+def _has_cards(scene: Scene) -> bool:
+    return any(item.form == "card" for item in scene.items())

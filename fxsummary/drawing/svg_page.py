@@ -21,7 +21,7 @@ from fxsummary.graph.changes import SIGNS
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
-LEAST_WIDTH, LEGEND_WIDTH = 300.0, 704.0
+LEAST_WIDTH, LEGEND_WIDTH = 300.0, 460.0
 SWATCH = 14.0
 """Width of each colour of the heat scale in the legend."""
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
@@ -69,7 +69,7 @@ def heading(
     """Return the top of a page whose contents are at least ``least`` px wide."""
     titles, facts = [title] * sheet.title, facts * sheet.subtitle
     entries = entries * sheet.legend
-    legend_width = min(sum(entry.width for entry in entries), LEGEND_WIDTH)
+    legend_width = min(sum(entry.width for entry in entries), max(LEGEND_WIDTH, least))
     texts = [text_width(line, 20, bold=True) for line in titles] + [text_width(line, 11) for line in facts]
     least = max(least, LEAST_WIDTH) if titles or facts or entries else least
     width = float(ceil(max([least, legend_width, *texts]) + 2 * MARGIN))

@@ -169,3 +169,24 @@ def leaves(box: Box) -> Iterator[Box]:
             yield box
         else:
             pending.extend(reversed(box.children))
+
+
+def turned(root: Box) -> Box:
+    """Return a tree of boxes mirrored at the diagonal, so that its layout from top to bottom is one from left to right.
+
+    Headers of groups are then beside the contents, and no wire runs through them; they set the least height.
+    """
+    padding = Padding(root.padding.left, root.padding.bottom, root.padding.right, root.padding.top)
+    copy = replace(root, width=root.height, height=root.width, padding=padding, header=Header(), anchor=None, entry=None)
+    copy.rows = 0
+    if root.children is not None:
+        copy.height = max(copy.height, sum(root.header))
+        copy.children = [turned(child) for child in root.children]
+    return copy
+
+
+def turned_back(layout: Layout) -> Layout:
+    """Return the layout of mirrored boxes mirrored again."""
+    boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in layout.boxes.items()}
+    wires = [replace(wire, points=tuple(Point(p.y, p.x) for p in wire.points)) for wire in layout.wires]
+    return replace(layout, width=layout.height, height=layout.width, boxes=boxes, wires=wires)

@@ -86,7 +86,7 @@ class _Reduction:
     def _put_aside(self) -> None:
         """Put what nothing reads, but by its name, beside its only source."""
         for at, (unit,) in list(self.chains.items()):
-            if unit.kind == "leaf" and unit.box.role == "aside" and len(self.sources[at]) == 1:
+            if unit.kind == "leaf" and unit.box.role == "aside" and not unit.beside and len(self.sources[at]) == 1:
                 host = self.chains.get(next(iter(self.sources[at])), [None])[0]
                 if host is not None and host.kind == "leaf" and len(host.beside) < MOST_BESIDE:
                     host.put_beside(unit.box, rightwards=True)
@@ -199,6 +199,7 @@ class _Reduction:
         """Put one of two branches beside their join, if it is a small table and fits; return it."""
         single = [each for each in branches if len(self.chains[each]) == 1 and self.chains[each][0].kind == "leaf"]
         small = [each for each in reversed(single) if 0 < self.chains[each][0].box.rows <= 2]
+        small = [each for each in small if not self.chains[each][0].beside]
         for each in small:
             box = self.chains[each][0].box
             (other,) = [branch for branch in branches if branch != each]

@@ -189,6 +189,7 @@ class Column:
     def _close(self, frames: list[Box], y: float) -> float:
         for number, frame in enumerate(reversed(frames)):
             y += FOOT if not self.rises else frame.padding.top + (UNDER_HEADER if number else OVER_FIRST)
+            y = max(y, self.frames[frame.key].top + frame.height)
             self.frames[frame.key].bottom = y
         return y
 

@@ -245,14 +245,17 @@ class _Sides:
     def _cost(self, arc: Arc, side: int) -> int:
         if arc.box is not None:
             return 0 if self.boxes[arc.box.key] == side else 1000
-        if side == LEFT and any(arc.span[0] < 2 * at <= arc.span[1] for at in self.open):
+        if self._meets_opening(arc, side):
             return 1000
         crowd = max(len(self.lanes.get((at, side), ())) for at in arc.cells)
         return 10 * self.entries.get((arc.head, side), 0) + 100 * max(0, crowd + 1 - MOST_LANES) + crowd
 
+    def _meets_opening(self, arc: Arc, side: int) -> bool:
+        return side == LEFT and any(arc.span[0] < 2 * at <= arc.span[1] for at in self.open)
+
     def _take(self, arc: Arc) -> None:
         lanes = [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]
-        if any(len(each | {arc.lane}) > MOST_LANES for each in lanes):
+        if any(len(each | {arc.lane}) > MOST_LANES for each in lanes) or self._meets_opening(arc, arc.side):
             self.line.named.append(Edge(arc.value, arc.target))
             return
         for each in lanes:

@@ -140,6 +140,11 @@ class _Graph:
 
     def _settle(self, encoders: list[list[int]], middle: list[int], decoder: list[int]) -> None:
         """Give the leaves before the heaviest child of the bottleneck to the encoder, and those after it to the decoder."""
+        for encoder in encoders:
+            for at in [*middle] if len(encoders) > 1 else ():
+                if self.sources[at] == {encoder[-1]} and self.children[at].children is None:
+                    encoder.append(at)
+                    middle.remove(at)
         if len(encoders) > 1 or not middle:
             return
         heaviest = max(middle, key=lambda at: sum(1 + leaf.rows for leaf in leaves(self.children[at])))
