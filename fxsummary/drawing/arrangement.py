@@ -164,7 +164,7 @@ def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Ar
         limits = Limits(whole[1], whole[0], MOST_LINES)
     room = limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
     measured, planned = _planned(scene, room, attempt)
-    if planned.named:
+    while planned.named:
         name_edges(scene, planned.named)
         measured, planned = _planned(scene, room, attempt)
     layout = place(planned, limits)

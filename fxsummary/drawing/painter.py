@@ -14,6 +14,7 @@ from fxsummary.drawing.measure import ROW_HEIGHT, Measured, badge_width
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.shapes import muted_style
+from fxsummary.drawing.trunks import Trunks, length_of
 from fxsummary.graph.changes import SIGNS
 from fxsummary.layout import Layout, Point, Rect, Wire
 
@@ -85,18 +86,20 @@ class Painter:
             x += measure.chip_width(chip) + gap
 
     def _wires(self) -> None:
-        drawn: dict[str, str] = {}
+        drawn: dict[str, dict[str, None]] = {"sk": {}, "e": {}}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
-        for wire in sorted(self.layout.wires, key=self._is_skip, reverse=True):
+        trunks = Trunks()
+        for wire in sorted(self.layout.wires, key=lambda wire: (not self._is_skip(wire), -length_of(wire.points))):
             points = [Point(p.x + self.dx, p.y + self.dy) for p in wire.points]
             skip, head = self._is_skip(wire), arrowhead(points[-2], points[-1]) if wire.arrow else ""
             if self.marks is not None:
                 self.wires += self.marks.wire(wire, rounded(points), head, skip)
                 continue
-            drawn.setdefault(rounded(points), "sk" if skip else "e")
+            if own := trunks.own_part(points):
+                drawn["sk" if skip else "e"][rounded(own)] = None
             if head:
                 heads["ahs" if skip else "ah"][head] = None
-        self.wires += [element("path", d=path, class_=style) for path, style in drawn.items()]
+        self.wires += [element("path", d=path, class_=style) for style, paths in drawn.items() for path in paths]
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
         shapes_of = {item.key: item.shape for item in self.scene.items()}
         for label in self.layout.labels:

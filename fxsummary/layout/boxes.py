@@ -49,7 +49,7 @@ class Header(NamedTuple):
     right: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Box:
     """A box to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
 

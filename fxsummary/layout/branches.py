@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from fxsummary.layout.boxes import Box, Spacing
+from fxsummary.layout.boxes import Box, Spacing, walk
 from fxsummary.layout.units import Flow, Unit
 
 MOST_BESIDE = 2
@@ -28,15 +28,20 @@ def units_of(group: Box, flow: Flow, spacing: Spacing, room: float, value: str =
         room: width within which branches may stand next to each other.
         value: a value that comes from the left side.
     """
-    inner = room - group.padding.left - group.padding.right
-    units = [_unit(child, flow, spacing, inner, value) for child in group.children or []]
-    return _Reduction(units, flow, spacing, inner, value).run()
-
-
-def _unit(box: Box, flow: Flow, spacing: Spacing, room: float, value: str) -> Unit:
-    if box.children is None:
-        return Unit("leaf", box)
-    return Unit("frame", box, units_of(box, flow, spacing, room, value))
+    rooms = {group.key: room - group.padding.left - group.padding.right}
+    inner = [group]
+    for parent, child in walk(group):
+        if child.children is not None:
+            rooms[child.key] = rooms[parent.key] - child.padding.left - child.padding.right
+            inner.append(child)
+    made: dict[str, list[Unit]] = {}
+    for each in reversed(inner):
+        units = [
+            Unit("leaf", child) if child.children is None else Unit("frame", child, made.pop(child.key))
+            for child in each.children or []
+        ]
+        made[each.key] = _Reduction(units, flow, spacing, rooms[each.key], value).run()
+    return made[group.key]
 
 
 def width_of(unit: Unit, spacing: Spacing) -> float:
@@ -126,7 +131,7 @@ class _Reduction:
         if len(self.readers[node]) != 1:
             return []
         (target,) = self.readers[node]
-        if target not in self.chains:
+        if target not in self.chains or target == node:
             return []
         if self.sources[target] == {node}:
             return self._merge(node, target)
@@ -140,7 +145,7 @@ class _Reduction:
         branches = sorted((each for each in single if self.sources[each] == {source}), key=self._first)
         beside = ("", self.value)
         others = sorted((each for each in single if self.sources[each] == {beside}), key=self._first)
-        if others and source != beside and self._are_tables([*branches, *others]):
+        if self.value and others and source != beside and self._are_tables([*branches, *others]):
             branches += others
         return self._parallel(source, target, branches) if len(branches) > 1 else []
 

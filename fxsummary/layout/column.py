@@ -33,6 +33,7 @@ class Place:
 
     Attributes:
         left, right: extent of the stop and what stands beside it; body: its contents, for branches.
+        inset: distance of a leaf from the top; offsets: distance of each box beside it from the top of the leaf.
         x: left border of each box beside it, relative to the spine.
         anchor: x of the spine, from the left border of a leaf.
     """
@@ -42,6 +43,8 @@ class Place:
     left: float
     right: float
     body: Body | None = None
+    inset: float = 0.0
+    offsets: dict[str, float] = field(default_factory=dict)
     x: dict[str, float] = field(default_factory=dict)
     y: float = 0.0
     anchor: float = 0.0
@@ -98,6 +101,7 @@ class Column:
         numbers: number of the stop of each leaf.
         tapped: stops below which a wire leaves the column.
         extra: space to add before stops.
+        starts, ends: numbers of the first and the last stop in each frame.
     """
 
     def __init__(
@@ -115,6 +119,8 @@ class Column:
         self.numbers = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
         self.tapped = {arc.tail for arc in line.arcs if not arc.enters}
         self.extra: dict[int, float] = {}
+        self.ends = {frame.key: at for at, stop in enumerate(line.stops) for frame in stop.frames}
+        self.starts = {frame.key: at for at, stop in reversed([*enumerate(line.stops)]) for frame in stop.frames}
         self.leans, self.lean = LEANS if leans else (0.0,), 0.0
         self.places = [_place(stop, bodies.get(at), spacing) for at, stop in enumerate(line.stops)]
         self.frames: dict[str, Frame] = {}
@@ -249,11 +255,12 @@ class Column:
         self.body.left, self.body.right = self._lanes(contents[""], arcs.get("", []))
 
     def _is_entered(self, key: str) -> bool:
-        at = next(n for n, place in enumerate(self.places) if any(frame.key == key for frame in place.stop.frames))
+        """Return whether a wire runs through the header of a frame."""
         if self.rises:
-            last = max(n for n, place in enumerate(self.places) if any(frame.key == key for frame in place.stop.frames))
+            last = self.ends[key]
             return last in self.line.steps or (bool(self.outgoing) and last == len(self.places) - 1)
-        return bool(self.incoming) if at == 0 else at - 1 in self.line.steps
+        first = self.starts[key]
+        return bool(self.incoming) if first == 0 else first - 1 in self.line.steps
 
     def _extend(self, frame: Frame, left: float, right: float, entered: bool) -> None:
         padding, header = frame.box.padding, frame.box.header
@@ -293,7 +300,7 @@ class Column:
     ) -> None:
         """Move a bypass outwards until the wire that comes down onto it passes all boxes above."""
         place = self.places[arc.head]
-        top = place.y + (place.height - box.height) / 2
+        top = place.y + place.inset + place.offsets[box.key]
         low, high = sorted((self._tap(arc), top))
         reach = max((span[2 if arc.side == LEFT else 3] for span in spans if span[0] < high and span[1] > low), default=0.0)
         x = place.x[box.key]
@@ -317,7 +324,7 @@ class Column:
         place = self.places[at]
         if place.body is not None:
             return place.y - ABOVE
-        return place.y + (place.height - place.box.height) / 2 + _entry_of(place.box)
+        return place.y + place.inset + _entry_of(place.box)
 
     # output
 
@@ -331,7 +338,7 @@ class Column:
                 self.body.add(place.body, 0.0, place.y)
             elif place.stop.unit.kind == "leaf":
                 box = place.box
-                top = place.y + (place.height - box.height) / 2
+                top = place.y + place.inset
                 self.body.boxes[box.key] = Rect(-place.anchor, top, box.width, box.height)
                 self._emit_beside(place)
         for arc in self.line.arcs:
@@ -339,7 +346,7 @@ class Column:
         for at, key in self.line.openings:
             place = self.places[at]
             if place.body is None:
-                y = place.y + (place.height - place.box.height) / 2 + _entry_of(place.box)
+                y = place.y + place.inset + _entry_of(place.box)
                 self.body.openings.append(Opening(self.body.boxes[key].x, y, (key,), ends=True))
         first, last = self.places[0], self.places[-1]
         for edge in self.incoming:
@@ -359,16 +366,13 @@ class Column:
         host = self.body.boxes[place.box.key]
         bypasses = {arc.box.key for arc in self.line.arcs if arc.box is not None}
         for side, box in place.stop.unit.beside:
-            x, y = place.x[box.key], place.y + (place.height - box.height) / 2
+            x, y = place.x[box.key], host.y + place.offsets[box.key]
             self.body.boxes[box.key] = Rect(x, y, box.width, box.height)
             inner, border = (x, host.right) if side == RIGHT else (x + box.width, host.x)
+            points = Point(inner, y + box.height / 2), Point(border, y + box.height / 2)
             if box.role == "aside":
-                middle = host.bottom - _entry_of(place.box)
-                points = Point(border, middle), Point(inner, middle)
-                self.body.wires.append(Wire(place.box.key, (box.key,), points))
+                self.body.wires.append(Wire(place.box.key, (box.key,), points[::-1]))
             else:
-                middle = place.y + place.height / 2 if place.box.rows == 0 else host.y + _entry_of(place.box)
-                points = Point(inner, middle), Point(border, middle)
                 self.body.wires.append(Wire(box.key, (place.box.key,), points, skips=box.key in bypasses))
 
     def _emit_arc(self, arc: Arc) -> None:
@@ -392,20 +396,26 @@ class Column:
 def _place(stop: Stop, body: Body | None, spacing: Spacing) -> Place:
     if body is not None:
         return Place(stop, body.height, body.left, body.right, body)
-    height = max([stop.unit.box.height, *(each.height for _, each in stop.unit.beside)])
-    place = Place(stop, height, 0.0, 0.0)
+    host = stop.unit.box
+    offsets = {}
+    for _, each in stop.unit.beside:  # the wire between them is straight
+        row = host.height - _entry_of(host) if each.role == "aside" else _entry_of(host)
+        offsets[each.key] = row - each.height / 2
+    top = min([0.0, *offsets.values()])
+    foot = max([host.height, *(offsets[each.key] + each.height for _, each in stop.unit.beside)])
+    place = Place(stop, foot - top, 0.0, 0.0, inset=-top, offsets=offsets)
     place.lean(0.0, spacing)
     return place
 
 
 def _head(place: Place) -> float:
     """y of the upper border of a stop."""
-    return place.y if place.body is not None else place.y + (place.height - place.box.height) / 2
+    return place.y + place.inset
 
 
 def _foot(place: Place) -> float:
     """y of the lower border of a stop."""
-    return place.bottom if place.body is not None else place.bottom - (place.height - place.box.height) / 2
+    return place.bottom if place.body is not None else place.y + place.inset + place.box.height
 
 
 def _entry_of(box: Box) -> float:

@@ -92,7 +92,7 @@ def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line
     Args:
         values: values that come from the left side.
     """
-    line = Line([*_stops(units, ())])
+    line = Line([*_stops(units)])
     number = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
     inputs = {leaf.key for stop in line.stops for leaf in stop.unit.inputs()}
     outputs = {leaf.key for stop in line.stops for leaf in stop.unit.outputs()}
@@ -125,10 +125,12 @@ def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line
     return line
 
 
-def _stops(units: list[Unit], frames: tuple[Box, ...]) -> Iterator[Stop]:
-    for unit in units:
+def _stops(units: list[Unit]) -> Iterator[Stop]:
+    pending: list[tuple[Unit, tuple[Box, ...]]] = [(unit, ()) for unit in reversed(units)]
+    while pending:
+        unit, frames = pending.pop()
         if unit.kind == "frame":
-            yield from _stops(unit.units, (*frames, unit.box))
+            pending += [(inner, (*frames, unit.box)) for inner in reversed(unit.units)]
         else:
             yield Stop(unit, frames)
 
@@ -219,18 +221,19 @@ class _Sides:
     """The sides that are taken.
 
     Attributes:
-        entries: number of wires and boxes at each side of a stop; lanes: the lanes beside each cell.
+        entries: number of wires at each side of a stop; blocked: sides with a box; lanes: the lanes beside each cell.
     """
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.entries: dict[tuple[int, int], int] = {}
+        self.blocked: set[tuple[int, int]] = set()
         self.lanes: dict[tuple[int, int], set[tuple[str, bool]]] = {}
         self.boxes: dict[str, int] = {}
         self.open = {at for at, _ in line.openings}
         for at, stop in enumerate(line.stops):
             for side, box in stop.unit.beside:
-                self.entries[at, side] = 1
+                self.blocked.add((at, side))
                 self.boxes[box.key] = side
 
     def place(self, sets: list[list[tuple[Arc, int]]]) -> None:
@@ -245,17 +248,20 @@ class _Sides:
     def _cost(self, arc: Arc, side: int) -> int:
         if arc.box is not None:
             return 0 if self.boxes[arc.box.key] == side else 1000
-        if self._meets_opening(arc, side):
+        if self._is_blocked(arc, side):
             return 1000
         crowd = max(len(self.lanes.get((at, side), ())) for at in arc.cells)
         return 10 * self.entries.get((arc.head, side), 0) + 100 * max(0, crowd + 1 - MOST_LANES) + crowd
 
-    def _meets_opening(self, arc: Arc, side: int) -> bool:
+    def _is_blocked(self, arc: Arc, side: int) -> bool:
+        """Return whether an arc would cross a wire from the left side, or run through a box beside its target."""
+        if arc.box is None and (arc.head, side) in self.blocked:
+            return True
         return side == LEFT and any(arc.span[0] < 2 * at <= arc.span[1] for at in self.open)
 
     def _take(self, arc: Arc) -> None:
         lanes = [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]
-        if any(len(each | {arc.lane}) > MOST_LANES for each in lanes) or self._meets_opening(arc, arc.side):
+        if any(len(each | {arc.lane}) > MOST_LANES for each in lanes) or self._is_blocked(arc, arc.side):
             self.line.named.append(Edge(arc.value, arc.target))
             return
         for each in lanes:

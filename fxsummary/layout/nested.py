@@ -66,10 +66,12 @@ def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow) -> list[Ed
         limit = len(order)
         for target in sorted({edge.target for edge in over}, key=order.__getitem__):
             into = [edge for edge in over if edge.target == target]
+            if not any(order.get(source, -1) > middle for source in flow.into(target)):
+                continue  # it joins the ends of encoders
             if max(order[edge.source] for edge in into) <= limit:
                 kept += into
                 limit = min(order[edge.source] for edge in into)
-        if (len({edge.target for edge in kept}), len(kept)) > (len({edge.target for edge in best}), len(best)):
+        if len({edge.target for edge in kept}) >= LEAST_LEVELS and len(kept) >= len(best):
             best = kept
     return sorted(best, key=lambda edge: (-order[edge.target], order[edge.source]))
 

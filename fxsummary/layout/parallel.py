@@ -34,28 +34,19 @@ def between_rails(unit: Unit, incoming: list[Edge], outgoing: list[Edge]) -> Bod
     half = {table.key: table.height / table.rows / 2 for table in tables}
     rail = left - OUT
     rows = [(edge, body.boxes[edge.target].y + half[edge.target]) for edge in incoming]
-    _fork(body, [each for each in rows if each[0].source != unit.value], rail, left, [(0.0, 0.0), (0.0, IN), (rail, IN)])
-    if beside := [each for each in rows if each[0].source == unit.value]:
-        middle = sum(y for _, y in beside) / len(beside)
-        body.openings.append(Opening(rail, middle, tuple(edge.target for edge, _ in beside), ends=False))
-        for edge, y in beside:
-            _add(body, edge, [(rail, middle), (rail, y), (left, y)], arrow=True)
-    ends = [(right, body.boxes[edge.source].bottom - half[edge.source]) for edge in outgoing]
-    foot = body.height - IN
-    for number, (edge, (x, row)) in enumerate(zip(outgoing, ends, strict=True)):
-        points = [(x, row), (x + OUT, row)]
-        if number == 0:  # the others join it
-            points += [(x + OUT, foot), (0.0, foot), (0.0, body.height)]
-        _add(body, edge, points, arrow=False)
+    beside = [y for edge, y in rows if edge.source == unit.value]
+    if beside:
+        middle = sum(beside) / len(beside)
+        targets = tuple(edge.target for edge, _ in rows if edge.source == unit.value)
+        body.openings.append(Opening(rail, middle, targets, ends=False))
+    for edge, y in rows:
+        start = [(rail, middle)] if edge.source == unit.value else [(0.0, 0.0), (0.0, IN), (rail, IN)]
+        _add(body, edge, [*start, (rail, y), (left, y)], arrow=True)
+    foot, rail = body.height - IN, right + OUT
+    for edge in outgoing:
+        y = body.boxes[edge.source].bottom - half[edge.source]
+        _add(body, edge, [(right, y), (rail, y), (rail, foot), (0.0, foot), (0.0, body.height)], arrow=False)
     return body
-
-
-def _fork(
-    body: Body, rows: list[tuple[Edge, float]], rail: float, left: float, start: list[tuple[float, float]]
-) -> None:
-    """Add the rail to the last row as one wire, and branches to the other rows."""
-    for number, (edge, y) in enumerate(rows):
-        _add(body, edge, [*(start if number == len(rows) - 1 else ()), (rail, y), (left, y)], arrow=True)
 
 
 def _add(body: Body, edge: Edge, points: list[tuple[float, float]], *, arrow: bool) -> None:

@@ -11,7 +11,7 @@ from fxsummary.layout.boxes import Box, Edge
 RIGHT, LEFT = 1, -1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Unit:
     """A part of a spine.
 
