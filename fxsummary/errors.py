@@ -81,7 +81,7 @@ class BudgetError(FxsummaryError, AssertionError):
     """A model exceeds one or more budgets; the message lists them.
 
     Attributes:
-        findings: one `fxsummary.graph.findings.Finding` for each exceeded budget.
+        findings: one `fxsummary.graph.findings.Finding` for each exceeded budget; notebooks show them as a table.
     """
 
     def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:

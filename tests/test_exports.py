@@ -184,6 +184,7 @@ def check_mermaid(source: str) -> tuple[dict[str, str], list[str], list[tuple[st
             edges.append((found[1], found[2]))
         else:
             marks = '  marks\\["[^"]*"\\]|  style marks fill:none,stroke:none'
+            marks += "|  class b[\\db,]+ frame"
             assert re.fullmatch(rf"  class n[\dn,]+ [a-z]+|  classDef [a-z]+ [a-z:#0-9,]+|{marks}", line), line
     assert depth == 0
     assert all(source in nodes and target in nodes for source, target in edges)
@@ -196,6 +197,14 @@ def check_mermaid(source: str) -> tuple[dict[str, str], list[str], list[tuple[st
 
 def label_seen(label: str) -> str:
     return html.unescape(re.sub(r"#(\d+);", r"&#\1;", label)).replace("<br>", "\n")
+
+
+def test_every_subgraph_of_mermaid_has_the_colour_of_frames() -> None:
+    source = graph_of("torchvision.vit_b_16").to_mermaid()
+    (frames,) = re.findall(r"^  class (b[^ ]*) frame$", source, re.MULTILINE)
+    assert frames.split(",") == re.findall(r"subgraph (b\d+)", source) and len(frames.split(",")) == 3
+    assert "classDef frame fill:#5a6b800f,stroke:#5a6b8080\n" in source
+    assert "frame" not in graph_of("CNN").to_mermaid()
 
 
 @some_models

@@ -109,6 +109,21 @@ def test_collapse_open_up_and_back(page_of: Open) -> None:
     assert address(page) == "" and rows(page) == whole
 
 
+def test_the_page_in_the_frame_of_a_notebook(page_of: Open, folder: Path) -> None:
+    place = folder / "notebook.html"
+    place.write_text(f"<!doctype html><p>cell</p>{graph_of(RESNET).show(height=500)._repr_html_()}")
+    page = page_of(graph_of(RESNET))
+    page.goto(place.as_uri())
+    frame = page.frame_locator("iframe")
+    frame.locator("#collapse").click()
+    frame.locator("#collapse").click()
+    assert frame.locator("#stage [data-i]").count() == 13
+    frame.locator("#stage .open").nth(2).click()
+    assert frame.locator("#panel h2").inner_text() == "Sequential"
+    box = page.locator("iframe").bounding_box()
+    assert box["height"] == 502 and box["width"] > 1600
+
+
 def test_the_tree_expands_and_opens(page_of: Open) -> None:
     page = page_of(graph_of(VIT))
     items = page.locator("#tree li")

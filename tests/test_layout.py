@@ -182,6 +182,7 @@ def test_laws_hold_in_parts(graph: tuple[Box, list[Edge]], height: float) -> Non
     placed, kept = layout(whole, edges, Limits(3000.0, height, 4))
     check_boxes(whole, placed)
     check_edges(whole, kept, placed)
+    assert not crossings(placed)
 
 
 @settings(max_examples=100, deadline=None)
@@ -192,6 +193,7 @@ def test_laws_hold_from_left_to_right(graph: tuple[Box, list[Edge]]) -> None:
     placed = turned_back(placed)
     check_boxes(root, placed)
     check_edges(root, kept, placed, merges=False)
+    assert not crossings(placed)
 
 
 @pytest.mark.parametrize("encoders", [1, 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,10 +19,12 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.style import DARK, LIGHT
-from fxsummary.errors import FxsummaryError, InputError, MissingPackageError, OutputError, TooLargeError
+from fxsummary.errors import BudgetError, FxsummaryError, InputError, MissingPackageError, OutputError, TooLargeError
 from fxsummary.exporters import fontfiles, pdf, png
 from fxsummary.exporters.fontfiles import Fonts, choose, find_fonts
 from fxsummary.exporters.png import size_of
+from fxsummary.graph.findings import Finding, Findings
+from fxsummary.graph.modeltable import UNKNOWN, Cell, Column, Row, Table
 from zoo import HOSTILE
 
 FONTS = find_fonts()
@@ -302,6 +305,65 @@ def test_the_display_formatter_of_ipython(cnn: ModelGraph) -> None:
     formatters = pytest.importorskip("IPython.core.formatters")
     shown, _ = formatters.DisplayFormatter().format(cnn)
     assert shown["image/svg+xml"].startswith("<svg ") and shown["text/plain"] == str(cnn)
+
+
+def tables_of(html: str) -> list[list[str]]:
+    """The texts of a table in HTML, by row; the HTML is well formed and has no scripts."""
+    root = ElementTree.fromstring(html.replace("<br>", "<br/>"))
+    assert {each.tag for each in root.iter()} <= {"div", "table", "thead", "tbody", "tr", "th", "td", "br"}
+    names = {name for each in root.iter() for name in each.attrib}
+    assert names <= {"style", "class"}
+    return [["".join(cell.itertext()) for cell in row] for row in root.iter("tr")]
+
+
+HOSTILE_NAME = '<img src=x onerror=alert(1)> & "$x$"'
+
+
+def test_notebooks_show_findings_as_a_table(cnn: ModelGraph) -> None:
+    block = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
+    found = fxsummary.graph(block).lint()
+    head, row = tables_of(found._repr_html_())
+    assert head == ["Rule", "What", "Where", "Remedy"] and row[0] == "warning: bias-before-norm"
+    assert row[1].startswith(found[0].message) and row[3] == found[0].remedy
+    with pytest.raises(BudgetError) as caught:
+        cnn.check(max_parameters=1, max_flops=1)
+    assert len(tables_of(caught.value.findings._repr_html_())) == 3
+    assert cnn.lint() == () and "no findings" in cnn.lint()._repr_html_() and not tables_of(cnn.lint()._repr_html_())
+    hostile = Findings([Finding("rule", HOSTILE_NAME, details=(HOSTILE_NAME,))])
+    assert tables_of(hostile._repr_html_())[1][1] == HOSTILE_NAME * 2
+
+
+def test_notebooks_show_tables(cnn: ModelGraph) -> None:
+    roofline = tables_of(cnn.roofline("H100")._repr_html_())
+    assert roofline[0][0] == "Module" and any("conv1" in row[0] for row in roofline)
+    sizes = dict(tables_of(cnn.training(optimizer="sgd", device="cpu")._repr_html_()))
+    assert sizes["Parameters"] == "81.2 KiB" and "FLOPs" in sizes
+    rows = Row("net", (Cell(1_234_567), Cell(HOSTILE_NAME))), Row(HOSTILE_NAME, (UNKNOWN, UNKNOWN), "no inputs")
+    models = Table((Column("parameters", "Parameters", "parameters"), Column("text", "Text", "text")), rows)
+    assert tables_of(models._repr_html_()) == [
+        ["Model", "Parameters", "Text", "Failed"],
+        ["net", "1.23 M", HOSTILE_NAME, ""],
+        [HOSTILE_NAME, "", "", "no inputs"],
+    ]
+
+
+def test_notebooks_scale_every_picture(cnn: ModelGraph) -> None:
+    assert cnn.memory is not None
+    assert cnn.memory._repr_svg_().startswith('<svg style="max-width:100%;height:auto" ')
+
+
+def test_the_interactive_page_in_a_frame(cnn: ModelGraph, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = cnn.show(height=300, depth=1, theme="dark")
+    shown = frame._repr_html_()
+    root = ElementTree.fromstring(re.sub(' srcdoc=".*?"', "", shown, flags=re.DOTALL))
+    assert root.tag == "iframe" and root.attrib["sandbox"] == "allow-scripts" and "height:300px" in root.attrib["style"]
+    assert root.attrib["title"] == "CNN architecture"
+    page = re.search('srcdoc="([^"]*)"', shown)
+    assert page and unescape(page[1]) == cnn.to_html(depth=1, theme="dark") == frame.html
+    assert capsys.readouterr() == ("", "") and len(repr(frame)) < 80
+    for height in (0, -1, True, "300px", 2.5):
+        with pytest.raises(InputError, match="is not a positive number of pixels"):
+            cnn.show(height=height)
 
 
 def test_styles_of_a_picture_hold_only_inside_of_it(cnn: ModelGraph) -> None:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from fxsummary import __version__
 from fxsummary.documents import picture_options
-from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import dark_rules
 from fxsummary.errors import InputError
 from fxsummary.loading.load_model import FILES, Request, analyse
 from fxsummary.support import files
+from fxsummary.text.html import escape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -208,8 +208,8 @@ CSS, FOLDER = "fxsummary.css", "fxsummary"
 
 def linked_files(shown: Shown) -> dict[str, str]:
     """Return the files that a picture links to, by name: the picture alone, and the interactive page."""
-    name = _digest(shown.svg.encode())[:24]
-    return {f"{name}.svg": shown.svg, f"{name}.html": shown.page} if shown.page else {}
+    found = {"svg": shown.svg, "html": shown.page} if shown.page else {}
+    return {f"{_digest(text.encode())[:24]}.{suffix}": text for suffix, text in found.items()}
 
 
 def links(names: Iterable[str], folder: str) -> str:

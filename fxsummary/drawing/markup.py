@@ -1,4 +1,4 @@
-"""Write SVG elements. All text and attribute values pass through `escape`."""
+"""Write SVG elements. All text and attribute values pass through `fxsummary.text.html.escape`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,10 @@ from collections.abc import Sequence
 from math import hypot
 
 from fxsummary.layout import Point
-from fxsummary.text.numbers import clean
+from fxsummary.text.html import escape
 
 RADIUS = 8.0
 ARROW_LENGTH, ARROW_HALF_WIDTH = 6.5, 3.4
-
-_XML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
-
-
-def escape(text: str) -> str:
-    """Escape a text for XML content and attributes: one line, no control characters, no markup.
-
-    >>> escape('a<b> & "c" ]]>\\n\\x00d')
-    'a&lt;b&gt; &amp; &quot;c&quot; ]]&gt; d'
-    """
-    return clean(text).translate(_XML)
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.finishing import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.markup import BOLD, element, escape, number, rect, text, tooltip
+from fxsummary.drawing.markup import BOLD, element, number, rect, text, tooltip
 from fxsummary.drawing.measure import bar_shown, chip_width
 from fxsummary.drawing.names import NAME
 from fxsummary.drawing.painter import Painter
@@ -18,6 +18,7 @@ from fxsummary.drawing.shapes import PEAK, change_mark, chip
 from fxsummary.drawing.sheet import PLAIN, Sheet
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
+from fxsummary.text.html import escape
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0

@@ -13,13 +13,13 @@ from string import Template
 from typing import Any
 
 from fxsummary.drawing.compose import set_texts
-from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import stylesheet, with_variables
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.memory import MEMORY_BUTTON, memory_dialog
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.html import escape
 from fxsummary.views.depth import check_depth
 
 SCRIPTS = ("data.js", "picture.js", "panel.js", "tree.js", "search.js", "main.js")

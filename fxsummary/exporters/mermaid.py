@@ -31,6 +31,7 @@ DEEPEST = 12
 _ARROW = " --> "
 _COPIES = re.compile(r' ×\d+("|<br>)')
 _SPECIAL = re.compile(r"[^\w ×→…·≥≈+=,./()?-]")
+_FRAME = re.compile(r" *subgraph (b\d+)\[")
 _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"', '"/]')}
 
 
@@ -81,7 +82,7 @@ def _source(whole: ModelGraph, direction: str) -> str:
     lines = [f"flowchart {direction}", *_blocks(root, graph, boxes, ids)]
     edges = [(ids[source], ids[target]) for source, target in graph.edges]
     lines += [f"  {source}{_ARROW}{target}" for source, target in edges if source != target]
-    return "\n".join([*lines, *_legend(lines), *_colours(graph, boxes, ids)]) + "\n"
+    return "\n".join([*lines, *_legend(lines), *_colours(graph, boxes, ids), *_frames(lines)]) + "\n"
 
 
 def _legend(lines: list[str]) -> Iterator[str]:
@@ -183,6 +184,16 @@ def _colours(graph: ModelGraph, boxes: Iterable[str], ids: Mapping[str, str]) ->
         text = LIGHT.terminal_text if kind == "terminal" else LIGHT.text
         yield f"  classDef {kind} fill:{fill},stroke:{stroke},color:{text}"
         yield f"  class {','.join(members)} {kind}"
+
+
+def _frames(lines: list[str]) -> Iterator[str]:
+    """Yield the colour of the subgraphs: translucent, so that each is darker than the one around it.
+
+    Mermaid colours their titles and the lines inside by the page's scheme, so the page must show through.
+    """
+    if frames := [found[1] for line in lines if (found := _FRAME.match(line))]:
+        yield f"  classDef frame fill:{LIGHT.edge}0f,stroke:{LIGHT.edge}80"
+        yield f"  class {','.join(frames)} frame"
 
 
 def escaped(text: str) -> str:

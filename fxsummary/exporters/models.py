@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fxsummary.exporters import latex, markdown
 from fxsummary.exporters.tables import table as lines
 from fxsummary.graph.modeltable import MARKS, Row, Table, Value, text_of
+from fxsummary.text import html
 from fxsummary.text import numbers as fmt
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ def to_markdown(table: Table) -> str:
     rows[1] = f"|{'|'.join(shown[1])}|"
     items = [f"- **{name}:** {markdown.escaped(text)}" for name, text in facts(table)]
     return "\n".join([*rows, "", *items]) + "\n"
+
+
+def to_cell(table: Table) -> str:
+    """Return an HTML table for a notebook: as in Markdown, without scripts."""
+    has_reasons = any(row.reason for row in table.rows)
+    titles = ["Model", *(column.title for column in table.columns), *(["Failed"] * has_reasons)]
+    numbers = [False, *(is_numeric(table, place) for place in range(len(table.columns))), *([False] * has_reasons)]
+    rows = [(row.name, *texts_of(row, table), *([row.reason] * has_reasons)) for row in table.rows]
+    return html.table(titles, rows, numbers, [f"{name}: {text}" for name, text in facts(table)])
 
 
 def texts_of(row: Row, table: Table) -> list[str]:

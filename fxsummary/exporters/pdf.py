@@ -8,12 +8,12 @@ from html import unescape
 from io import BytesIO
 from typing import Any
 
-from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import MONO, SANS
 from fxsummary.errors import OutputError
 from fxsummary.exporters.fontfiles import Fonts, family_in, find_fonts
 from fxsummary.exporters.svg import to_svg
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.html import escape
 
 _TITLE = re.compile("<title>(.*?)</title>")
 STANDARD = "Helvetica"

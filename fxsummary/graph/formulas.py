@@ -12,6 +12,7 @@ from fxsummary.graph.formula import QUANTITIES, Formula
 from fxsummary.graph.polynomial import Crossing
 from fxsummary.support import files
 from fxsummary.support.registry import call, unknown
+from fxsummary.text.html import scaled
 
 
 class Crossover(NamedTuple):
@@ -139,7 +140,7 @@ class Formulas:
         return target
 
     def _repr_svg_(self) -> str:
-        return self.to_svg()
+        return scaled(self.to_svg())
 
     def __str__(self) -> str:
         return self.to_text()

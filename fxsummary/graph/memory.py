@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fxsummary.support.registry import call
+from fxsummary.text.html import scaled
 from fxsummary.text.numbers import about, size
 
 STORAGE_KINDS = ("activation", "input", "parameter", "buffer", "constant")
@@ -114,7 +115,7 @@ class Memory:
 
     def _repr_svg_(self) -> str:
         """Return the timeline for Jupyter."""
-        return self.to_svg()
+        return scaled(self.to_svg())
 
     def to_svg(self, *, title: str = "Memory", theme: str = "auto") -> str:
         """Return the timeline as an SVG picture: bytes over operations, the peak, and what is in use at it.

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import networkx as nx
 
 from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
+from fxsummary.graph.facts import Edges, Fact, Nodes
 from fxsummary.graph.memory import Memory, Storage
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
 from fxsummary.support.registry import EXPORTERS, call, exporter_for
 from fxsummary.text import numbers as fmt
+from fxsummary.text.html import scaled
 
 if TYPE_CHECKING:
     import graphviz
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from fxsummary.graph.changes import Comparison
     from fxsummary.graph.device import Device
-    from fxsummary.graph.findings import Finding
+    from fxsummary.graph.findings import Findings
+    from fxsummary.graph.frame import Frame
     from fxsummary.graph.receptive import ReceptiveFields
     from fxsummary.graph.roofline import Roofline
     from fxsummary.graph.training import Training
@@ -35,41 +38,6 @@ __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned"
 
 
 T = TypeVar("T")
-
-
-class Nodes(Protocol):
-    """The nodes of a graph, for type checkers."""
-
-    def __getitem__(self, key: str) -> NodeData: ...
-    @overload
-    def __call__(self, data: Literal[True]) -> Iterable[tuple[str, NodeData]]: ...
-    @overload
-    def __call__(self, data: str, default: Any = None) -> Iterable[tuple[str, Any]]: ...
-
-
-class Edges(Protocol):
-    """The edges of a graph, for type checkers."""
-
-    def __getitem__(self, edge: tuple[str, str]) -> EdgeData: ...
-    def __iter__(self) -> Iterator[tuple[str, str]]: ...
-    def __call__(self, data: Literal[True]) -> Iterable[tuple[str, str, EdgeData]]: ...
-
-
-class Fact(Generic[T]):
-    """A property of the whole model, stored as a networkx graph attribute, with a default."""
-
-    def __init__(self, default: T) -> None:
-        self._default = default
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, graph: ModelGraph | None, owner: type) -> T:
-        value: T = self._default if graph is None else graph.graph.get(self._name, self._default)
-        return value
-
-    def __set__(self, graph: ModelGraph, value: T) -> None:
-        graph.graph[self._name] = value
 
 
 class ModelGraph(nx.DiGraph):
@@ -283,6 +251,14 @@ class ModelGraph(nx.DiGraph):
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
 
+    def show(self, **options: object) -> Frame:
+        """Return the interactive page for the output of a notebook's cell; see `fxsummary.exporters.notebook.show`.
+
+        Nothing is opened or printed: outside of a notebook, use ``g.render("model.html")``.
+        """
+        frame: Frame = call("fxsummary.exporters.notebook:show", self, **options)
+        return frame
+
     def check(self, **budgets: object) -> None:
         """Raise if a budget is exceeded: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
 
@@ -293,9 +269,9 @@ class ModelGraph(nx.DiGraph):
         """
         call("fxsummary.review.budgets:check", self, **budgets)
 
-    def lint(self, **options: object) -> tuple[Finding, ...]:
+    def lint(self, **options: object) -> Findings:
         """Return likely mistakes in the model; see `fxsummary.review.lint.lint` for the rules and options."""
-        findings: tuple[Finding, ...] = call("fxsummary.review.lint:lint", self, **options)
+        findings: Findings = call("fxsummary.review.lint:lint", self, **options)
         return findings
 
     def training(self, **options: Any) -> Training:
@@ -320,9 +296,8 @@ class ModelGraph(nx.DiGraph):
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
         """Return the picture for Jupyter, with the text summary for front ends that show no pictures."""
-        style = 'style="max-width:100%;height:auto"'  # no wider than the place that it is shown in
         forms: dict[str, Callable[[], str]] = {
-            "image/svg+xml": lambda: self.to_svg().replace("<svg ", f"<svg {style} ", 1),
+            "image/svg+xml": lambda: scaled(self.to_svg()),
             "text/plain": self.to_text,
         }
         wanted = [form for form in forms if (not include or form in include) and form not in (exclude or ())]

@@ -175,7 +175,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         """Return a table for Jupyter."""
-        text: str = call("fxsummary.exporters.page.models:body", self)
+        text: str = call("fxsummary.exporters.models:to_cell", self)
         return text
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fxsummary.graph.device import Device
+from fxsummary.support.registry import call
 from fxsummary.text.numbers import about, duration, listed, rate, share, size
 
 if TYPE_CHECKING:
@@ -144,3 +145,8 @@ class Roofline:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        """Return the table for Jupyter."""
+        table: str = call("fxsummary.exporters.notebook:view_table", self.graph, "roofline")
+        return table

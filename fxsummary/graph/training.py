@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from fxsummary.graph.device import Device
 from fxsummary.graph.step_time import StepTime, Work, time_of
+from fxsummary.text import html
 from fxsummary.text import numbers as fmt
 
 TENSORS_ONLY = "Tensors only: not what libraries (cuDNN, cuBLAS, oneDNN), the context and the allocator take."
@@ -149,6 +150,15 @@ class Training:
     def time(self, device: Device | str = "H100", **options: Any) -> StepTime:
         """Return the time of a step at best on a device; see `fxsummary.graph.step_time.time_of`."""
         return time_of(self, device, **options)
+
+    def _repr_html_(self) -> str:
+        """Return the sizes for Jupyter."""
+        rows = {
+            **self.parts(),
+            "Peak of a step": f"{self._mark}{fmt.size(self.peak)} of tensors",
+            "FLOPs": _flops(self),
+        }
+        return html.table(("", ""), list(rows.items()), (False, False), [TENSORS_ONLY])
 
     def parts(self) -> dict[str, str]:
         """Return the sizes as text by name, without those that are nothing."""

@@ -10,7 +10,7 @@ from typing import Any
 from fxsummary.compare import changed_lines, compare
 from fxsummary.errors import BudgetError, InputError
 from fxsummary.graph.attributes import own_path
-from fxsummary.graph.findings import Finding
+from fxsummary.graph.findings import Finding, Findings
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals, over_copies
 from fxsummary.graph.training import Training
@@ -80,7 +80,7 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
         lines = [line for finding in found for line in (str(finding), *(f"  {text}" for text in finding.details))]
         are = "budget of {} is" if len(found) == 1 else "budgets of {} are"
         title = f"{len(found)} {are.format(graph.name)} exceeded."
-        raise BudgetError("\n".join([title, *lines]), found)
+        raise BudgetError("\n".join([title, *lines]), Findings(found))
 
 
 def exceeded(graph: ModelGraph, *, training: Mapping[str, Any] | None = None, **budgets: Any) -> tuple[Finding, ...]:

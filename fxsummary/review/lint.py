@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from fxsummary.errors import InputError
-from fxsummary.graph.findings import Finding
+from fxsummary.graph.findings import Finding, Findings
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.registry import Registry
 
@@ -48,7 +48,7 @@ def rule(name: str, reason: str, *, is_advice: bool = False) -> Callable[[Find],
     return register
 
 
-def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str] = ()) -> tuple[Finding, ...]:
+def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str] = ()) -> Findings:
     """Return likely mistakes in a model, rule by rule.
 
     Args:
@@ -73,7 +73,7 @@ def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str]
         if "*" in paths or (rule.is_advice and not asked & {"all", name}):
             continue
         found += [each for each in rule.find(graph) if not any(fnmatchcase(each.path, path) for path in paths)]
-    return tuple(found)
+    return Findings(found)
 
 
 def check_names(ignore: Iterable[str], select: Iterable[str]) -> tuple[list[tuple[str, str]], set[str]]:

@@ -76,6 +76,7 @@ function decoded(text) {
 }
 
 function remember(kind) {
+  if (location.protocol === "about:") return; // in the frame of a notebook, which has no address
   const address = addressOf(state.path, state.thing);
   if (address !== location.hash && (address !== "#" || location.hash)) history[kind](null, "", address);
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fxsummary.drawing.markup import element, escape
+from fxsummary.drawing.markup import element
 from fxsummary.drawing.timeline import draw_fragment
 from fxsummary.exporters.tables.memory import at_peak
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.html import escape
 
 MEMORY_BUTTON = (
     '<button class="icon needs-script" id="show-memory" aria-label="Memory of a forward pass" '

@@ -8,9 +8,9 @@ from functools import cache
 from importlib import resources
 
 from fxsummary.drawing.look import THEMES, check_name
-from fxsummary.drawing.markup import escape
 from fxsummary.exporters.models import facts, is_numeric, texts_of
 from fxsummary.graph.modeltable import Row, Table
+from fxsummary.text.html import escape
 from fxsummary.text.numbers import MARKS
 
 _CLASS = ' class="n"'

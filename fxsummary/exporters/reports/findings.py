@@ -36,7 +36,7 @@ def markdown(findings: Sequence[Finding], title: str) -> str:
         lines += ["", "| | What | Where | Remedy |", "|:--|:--|:--|:--|"]
     for finding in findings[:MOST_ROWS]:
         what = "<br>".join(map(_escaped, (finding.message, *finding.details)))
-        where = _code(finding.source or finding.path)
+        where = _code(finding.place)
         lines.append(f"| {_code(finding.rule)} | {what} | {where} | {_escaped(finding.remedy)} |")
     lines += ["", f"… and {len(findings) - MOST_ROWS} more."] if len(findings) > MOST_ROWS else []
     return "\n".join(lines) + "\n"
