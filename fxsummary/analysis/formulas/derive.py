@@ -161,23 +161,27 @@ class _Search:
         """Return the ranges, the one around the first sizes first."""
         found: list[Region] = []
         limits: Limits = {}
+        known: Mapping[str, Sequence[int]] = {}
         base: Sizes | None = None
         while len(found) < MOST_PIECES:
-            explorer = self._explored(base, limits)
+            explorer = self._explored(base, limits, known)
+            if explorer is None:
+                break
             bent = bend(explorer, self._observer)
             if bent is not None:
                 axis, most = bent
-                explorer.limit(axis.name, most)
+                explorer.reach(axis, most)
             fitting = Fitting(explorer, self._observer)
             fitting.fit()
             if self._widen(explorer, fitting.windows()):
                 continue
             self._narrow(explorer, fitting)
             found.append(Region(explorer, fitting, dict(limits) if bent is None else explorer.limits))
-            if bent is None or self._observer.count > MOST_IN_PIECES or fitting.sums()["flops", ""] is None:
+            if bent is None or self._observer.count > MOST_IN_PIECES or fitting.sums["flops", ""] is None:
                 break
             limits = {**limits, axis.name: (most + 1, None)}
-            base = {**explorer.base, axis.name: most + axis.base}
+            base = {**explorer.base, axis.name: most + 1 + (axis.base - most - 1) % axis.step}
+            known = {axis.name: sorted([size for size in axis.beyond if size > base[axis.name]], reverse=True)}
         return found
 
     def _widen(self, explorer: Explorer, windows: set[int]) -> bool:
@@ -194,7 +198,7 @@ class _Search:
         axes = [axis for axis in explorer.axes if axis.name in self._steps]
         if not axes:
             return
-        sums = {key: each for key, each in fitting.sums().items() if each is not None}
+        sums = {key: each for key, each in fitting.sums.items() if each is not None}
         for prime in (2, 3, 5, 7, 11, 13):
             while all(axis.step % (prime * axis.least) == 0 for axis in axes):
                 sizes = {**explorer.base, **{axis.name: axis.base + axis.step // prime for axis in axes}}
@@ -204,8 +208,8 @@ class _Search:
                 for axis in axes:
                     axis.step //= prime
 
-    def _explored(self, base: Sizes | None, limits: Limits) -> Explorer:
-        """Return an explorer; fix or tie sizes, and move the base, where that is needed."""
+    def _explored(self, base: Sizes | None, limits: Limits, known: Mapping[str, Sequence[int]]) -> Explorer | None:
+        """Return an explorer; fix or tie sizes, and move the base, where needed. None if it cannot be this base."""
         for _ in range(8):
             named = self._observer.named
             sizes = self._base() if base is None else base
@@ -213,12 +217,18 @@ class _Search:
             try:
                 if first is None:
                     raise RefusedError(self._refused(sizes))
-                return Explorer(self._observer, sizes, limits, first, self._steps)
-            except RefusedError as error:
-                self._fix(error.name)
-            except OddError as error:
-                self._move(error, named)
+                return Explorer(self._observer, sizes, first, limits, self._steps, known)
+            except (RefusedError, OddError) as error:
+                if base is not None:
+                    return None
+                self._change(error, named)
         raise InputError(f"no formulas for {dict(sizes)}: the operations are others at each size.")
+
+    def _change(self, error: RefusedError | OddError, named: Named) -> None:
+        if isinstance(error, OddError):
+            self._move(error, named)
+        else:
+            self._fix(error.name)
 
     def _base(self) -> dict[str, int]:
         named = self._observer.named

@@ -7,7 +7,7 @@ allows formulas only for heights with one residue modulo 32. Later steps keep to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -18,6 +18,9 @@ from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, 
 
 STEPS = {IMAGE: (6720, 960, 96), SEQUENCE: (6720, 960, 240, 48, 12), FEATURES: (6720, 960)}
 """Steps to try, the largest first: divisible by many strides, patches and windows."""
+
+MOST_COMPUTED = 1920
+"""Largest step if forward depends on values, because to compute these takes longer at larger sizes."""
 
 Point = tuple[int, ...]
 Limits = Mapping[str, tuple[int, int | None]]
@@ -33,6 +36,8 @@ class Axis:
         least: by what `step` must be divisible, so that all dimensions are whole numbers.
         values: those at which the model was captured while all other sizes had their first value.
         kink: a value beyond which the costs are others; None if there is none.
+        beyond: values from there on at which the model was captured.
+        bent: the dimensions that grow by less beyond the kink; () if the operations are others.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Axis:
     values: list[int]
     least: int = 1
     kink: int | None = None
+    beyond: tuple[int, ...] = ()
+    bent: tuple[int, ...] = ()
 
 
 class RefusedError(Exception):
@@ -69,6 +76,9 @@ class OddError(Exception):
         self.name, self.is_longer = name, is_longer
 
 
+LEAST_KNOWN = 2
+"""Number of known captures that show how dimensions grow without others."""
+
 MOST_UNROLLED = 16
 """Largest size to start with if the number of operations grows with it."""
 
@@ -80,129 +90,140 @@ class Explorer:
         axes: the sizes in order.
         points: the captures that formulas are made from, those along the axes first.
         held: the captures that check them, the largest last.
-        dropped: captures at small sizes with which some formulas do not agree.
+        dropped: further captures at small sizes, with which some formulas do not agree.
         is_unrolled: whether the number of operations grows with a size.
         is_widened: whether steps were given.
         limits: the least and the largest value of sizes.
 
     Args:
         steps: numbers by which the differences of sizes must be divisible.
+        known: values of a size at which captures with the same other sizes were made.
     """
 
     def __init__(
-        self, observer: Observer, base: Sizes, limits: Limits, first: Observation, steps: Mapping[str, int]
+        self,
+        observer: Observer,
+        base: Sizes,
+        first: Observation,
+        limits: Limits,
+        steps: Mapping[str, int],
+        known: Mapping[str, Sequence[int]],
     ) -> None:
         self.base, self.first = dict(base), first
         self.points: dict[Point, Observation] = {tuple(base.values()): first}
         self.held: dict[Point, Observation] = {}
         self.dropped: dict[Point, Observation] = {}
         self.is_unrolled, self.is_widened = False, bool(steps)
-        self._others: dict[str, int] = {}
-        self._observer, self.limits, self._mixed, self._steps = observer, dict(limits), 0, steps
-        self.axes: list[Axis] = []
-        for name in base:
-            self.axes.append(self._axis(name, observer.named.roles[name]))
+        self._others: dict[str, list[int]] = {}
+        self._observer, self.limits, self._mixed, self._steps, self._known = observer, dict(limits), 0, steps, known
+        axes: dict[str, Axis] = {}
+        roles = observer.named.roles
+        for name in sorted(base, key=lambda name: roles[name] == BATCH):  # the base may have to move for other sizes
+            axes[name] = self._axis(name, roles[name], is_first=not any(axis.role == IMAGE for axis in axes.values()))
+        self.axes = [axes[name] for name in base]
 
     # --- along one axis --------------------------------------------------------------------------
 
-    def _axis(self, name: str, role: str) -> Axis:
+    def _axis(self, name: str, role: str, is_first: bool) -> Axis:
         start = self.base[name]
         if role == BATCH:
             if self._seen(name, start + 1) is None:
                 raise RefusedError(name)
             return Axis(name, role, start, 1, [start, start + 1])
-        is_next = role in (SEQUENCE, FEATURES) and self._is_allowed(name, start + 1)
-        following = self._observer.at({**self.base, name: start + 1}) if is_next else None
+        is_next = role in (SEQUENCE, FEATURES) and len(self._known.get(name, ())) < LEAST_KNOWN
+        following = self._at(name, start + 1) if is_next else None
         if following is not None and self._grows(following):
             if start > MOST_UNROLLED:
                 raise OddError(name, is_longer=True)
             self.is_unrolled = True
             found = [value for value in range(start, start + 4) if self._seen(name, value) is not None]
             return Axis(name, role, start, 1, found)
-        steps = self._accepted(name, following)
+        if is_next and following is None and self._at(name, start + STEPS[role][-1]) is None:
+            raise RefusedError(name)
+        near = following if following is not None and self.is_same(following) else None
+        steps = self._accepted(name, role, near, is_first)
         if not steps and following is None:
             raise RefusedError(name)
-        return self._stepped(name, role, steps)
+        return self._stepped(name, role, steps, near)
 
-    def _accepted(self, name: str, following: Observation | None) -> dict[int, Observation]:
+    def _accepted(self, name: str, role: str, near: Observation | None, is_first: bool) -> dict[int, Observation]:
         """Return the captures after large steps that forward accepts, down to one that shows how dimensions grow."""
-        near = following if following is not None and self.is_same(following) else None
         found: dict[int, Observation] = {}
         others: list[int] = []
-        steps = STEPS[self._observer.named.roles[name]]
-        for step in steps:
-            value = self.base[name] + step
-            if following is None and not found and not others and step not in (steps[0], steps[-1]):
-                continue  # forward refuses the first ones: try the smallest, then give up
-            seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+        known = [value - self.base[name] for value in self._known.get(name, ())]
+        most = MOST_COMPUTED if any(is_assumed for _, is_assumed in self.first.doubts) else max(STEPS[role])
+        for step in (*known, *(min(step, most) for step in STEPS[role])):
+            seen = self._at(name, self.base[name] + step)
             if seen is not None and not self.is_same(seen):
                 others.append(step)
-                if len(others) > 1 and not found and near is None:
-                    raise OddError(name)
+                if len(others) > 1 and not found:
+                    break
             elif seen is not None:
                 found[step] = seen
-                if self._is_settled(near, dict(sorted(found.items()))):
+                is_enough = self._is_straight(near, step, seen) if near is not None else role == IMAGE and not is_first
+                if len(found) > 1 or is_enough:  # a third point on the first side of an image shows its powers
                     break
         if others and not found and near is None:
             raise OddError(name)
-        if others:
-            self._others[name] = min(others)
+        self._others[name] = others
         return dict(sorted(found.items()))
 
-    def _is_settled(self, near: Observation | None, steps: Mapping[int, Observation]) -> bool:
-        """Whether captures show how dimensions grow: evenly, in strides, or evenly up to the smallest step."""
-        (step, seen), *larger = steps.items()
-        if near is not None and self._is_straight(near, step, seen):
-            return True
-        if not larger:  # one more point along the first side of an image shows whether there are polynomials
-            return near is None and any(axis.role == IMAGE for axis in self.axes)
-        bent = self._bent(step, seen, *larger[0])
-        dims = list(zip(self.first.dims, near.dims, seen.dims, strict=True)) if near is not None else []
-        return all(
-            dims[place][2] - dims[place][0] == (dims[place][1] - dims[place][0]) * step for place in bent if dims
-        )
+    def _is_straight(self, near: Observation, step: int, seen: Observation, places: Sequence[int] = ()) -> bool:
+        """Whether dimensions, all by default, grow after a step as they do after a step of one."""
+        dims = list(zip(self.first.dims, near.dims, seen.dims, strict=True))
+        return all((b - a) * step == c - a for a, b, c in ([dims[place] for place in places] or dims))
 
-    def _is_straight(self, near: Observation, step: int, seen: Observation) -> bool:
-        dims = zip(self.first.dims, near.dims, seen.dims, strict=True)
-        return all((b - a) * step == c - a for a, b, c in dims)
-
-    def _bent(self, small: int, near: Observation, large: int, far: Observation) -> list[int]:
+    def _bent(self, small: int, near: Observation, large: int, far: Observation) -> tuple[int, ...]:
         """Return the dimensions that grow by less after a small step, by more than rounding explains."""
         dims = enumerate(zip(self.first.dims, near.dims, far.dims, strict=True))
-        return [place for place, (a, b, c) in dims if (b - a) * large - (c - a) * small > 2 * large]
+        return tuple([place for place, (a, b, c) in dims if (b - a) * large - (c - a) * small > 2 * large])
 
-    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation]) -> Axis:
+    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation], near: Observation | None) -> Axis:
         start = self.base[name]
-        kink = self._kink(name, steps)
+        kinks = {**self._kinks(steps, near), **dict.fromkeys(self._others[name], ())}
+        kink = min(kinks, default=None)
         usable = {step: seen for step, seen in steps.items() if kink is None or step < kink}
         least = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
         step = lcm(least, self._steps.get(name, 1))
-        tried = [start + after for after in (step, *usable) if after % step == 0]
+        known = len(self._known.get(name, ())) >= LEAST_KNOWN
+        tried = [start + after for after in (*([] if known else [step]), *usable) if after % step == 0]
         found = [start, *(value for value in dict.fromkeys(tried) if self._seen(name, value) is not None)]
-        return Axis(name, role, start, step, sorted(found), least, None if kink is None else start + kink)
+        if kink is None:
+            return Axis(name, role, start, step, sorted(found), least)
+        beyond = tuple(sorted([start + after for after in (*self._others[name], *steps) if after >= kink]))
+        return Axis(name, role, start, step, sorted(found), least, start + kink, beyond, kinks[kink])
 
-    def _kink(self, name: str, steps: Mapping[int, Observation]) -> int | None:
-        """Return a step beyond which dimensions grow by less, or operations are others; None if there is none."""
-        pairs = pairwise(steps.items())
-        bent = next((large for (small, near), (large, far) in pairs if self._bent(small, near, large, far)), None)
-        return min((each for each in (bent, self._others.get(name)) if each is not None), default=None)
+    def _kinks(self, steps: Mapping[int, Observation], near: Observation | None) -> dict[int, tuple[int, ...]]:
+        """Return steps beyond which dimensions grow by less, with these dimensions."""
+        found = {}
+        for (small, seen), (large, far) in pairwise(steps.items()):
+            if bent := self._bent(small, seen, large, far):
+                is_small = near is not None and not self._is_straight(near, small, seen, bent)
+                found[small if is_small else large] = bent
+        return found
 
     def _denominator(self, step: int, seen: Observation) -> int:
         """Return by what a step must be divisible, so that all dimensions grow by whole numbers."""
         pairs = set(zip(self.first.dims, seen.dims, strict=True))
         return lcm(1, *(Fraction(after - before, step).denominator for before, after in pairs))
 
+    def _at(self, name: str, value: int) -> Observation | None:
+        """Return the capture with another value of one size; None if forward or a limit refuses it."""
+        return self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+
+    def reach(self, axis: Axis, most: int) -> None:
+        """Keep the capture with the largest value that a size may have, and make none with larger ones."""
+        self.limits[axis.name] = (self.limits.get(axis.name, (1, None))[0], most)
+        if most not in axis.values and self._seen(axis.name, most) is not None:
+            axis.values.append(most)
+
     def _seen(self, name: str, value: int) -> Observation | None:
         """Return and keep the capture with another value of one size, if its operations correspond."""
-        seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+        seen = self._at(name, value)
         if seen is None or not self.is_same(seen):
             return None
         self.points[tuple({**self.base, name: value}.values())] = seen
         return seen
-
-    def limit(self, name: str, most: int) -> None:
-        """Make no more captures with larger values of a size."""
-        self.limits[name] = (self.limits.get(name, (1, None))[0], most)
 
     def _is_allowed(self, name: str, value: int) -> bool:
         least, most = self.limits.get(name, (1, None))
@@ -220,20 +241,45 @@ class Explorer:
 
     # --- at mixed sizes --------------------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Make the captures that only check: a small one and a large one, at sizes that no axis has."""
-        for options in (_small, _large):
-            each = [options(axis, place) for place, axis in enumerate(self.axes)]
-            for sizes in zip(*each, strict=True):
-                if self._is_apart(sizes) and self._keep(self.held, sizes):
-                    break
+    def hold_large(self) -> None:
+        """Make a capture that only checks, at sizes that are larger than all others."""
+        each = [_large(axis, place) for place, axis in enumerate(self.axes)]
+        any(self._is_apart(sizes) and self._keep(self.held, sizes) for sizes in zip(*each, strict=True))
 
-    def hold_above(self) -> bool:
-        """Check with a size above the base instead of a small one, where costs may be others; return if that works."""
-        for point in [each for each in self.held if any(map(int.__lt__, each, self.base.values()))]:
-            self.dropped[point] = self.held.pop(point)
-        each = [_small(axis, place)[1:] for place, axis in enumerate(self.axes)]
-        return any(self._is_apart(sizes) and self._keep(self.held, sizes) for sizes in zip(*each, strict=True))
+    def hold_small(self, disagreeing: Callable[[Point, Observation], int]) -> None:
+        """Make a capture that only checks, at small sizes or, if some formulas do not agree there, above the base.
+
+        Args:
+            disagreeing: how many formulas do not agree with a capture.
+        """
+        tried: dict[Point, Observation] = {}
+        numbers: dict[Point, int] = {}
+        for options in self._small_options():
+            if any(self._is_apart(sizes) and self._keep(tried, sizes) for sizes in options):
+                point, seen = list(tried.items())[-1]
+                numbers[point] = disagreeing(point, seen)
+                if not numbers[point]:
+                    break
+        best = min(numbers, key=lambda point: numbers[point], default=None)
+        for point, seen in tried.items():
+            kept = self.held if point == best or not self.is_below(point) else self.dropped
+            kept[point] = seen
+        self.held = dict(sorted(self.held.items(), key=lambda each: each[0]))
+
+    def is_below(self, point: Point) -> bool:
+        """Whether a size is smaller than that of the base."""
+        return any(map(int.__lt__, point, self.base.values()))
+
+    def _small_options(self) -> Iterator[Iterable[Point]]:
+        """Yield options for small sizes: with ones where that shows more, with none, and above the base."""
+        each = [_small(axis, place) for place, axis in enumerate(self.axes)]
+        short = [axis.role == SEQUENCE and axis.step == 1 and self._is_allowed(axis.name, 1) for axis in self.axes]
+        batch = {axis.name: 1 for axis in self.axes if axis.role == BATCH}
+        if any(short) or not self._observer.has({**self.base, **batch}):
+            is_one = [axis.role == BATCH or is_short for axis, is_short in zip(self.axes, short, strict=True)]
+            yield zip(*((1,) * 4 if one else sizes for one, sizes in zip(is_one, each, strict=True)), strict=True)
+        yield zip(*each, strict=True)
+        yield zip(*(sizes[1:] for sizes in each), strict=True)
 
     def _is_apart(self, sizes: Sequence[int]) -> bool:
         """Whether no size is one of an axis or of another check."""
@@ -272,11 +318,10 @@ def _small(axis: Axis, place: int) -> tuple[int, ...]:
 def _large(axis: Axis, place: int) -> tuple[int, ...]:
     """Return sizes larger than all of the axis, then smaller ones."""
     if axis.role == BATCH:
-        return (axis.base + 4,) * 4
+        return (axis.base + 4,) * 2
     most = max(axis.values)
-    steps = (most - axis.base) // axis.step
-    larger = most + axis.step * (3 + 2 * place)
-    return (larger, *(axis.base + axis.step * (steps * part // 8 + 1 + place) for part in (7, 5, 2)))
+    steps = (most - axis.base) // axis.step * (2 if axis.kink is None else 7) // 8
+    return most + axis.step * (3 + 2 * place), axis.base + axis.step * (steps + 1 + place)
 
 
 def _between(axis: Axis, place: int, number: int) -> int:

@@ -8,7 +8,7 @@ from functools import cache
 from fxsummary.analysis.formulas.explore import Axis, Explorer
 from fxsummary.analysis.formulas.observe import Observation, Observer
 
-MOST_GUESSES = 8
+MOST_GUESSES = 2
 """Number of dimensions beyond a threshold that may be its value."""
 
 
@@ -27,12 +27,11 @@ class _Threshold:
         self._near = explorer.points[tuple({**explorer.base, axis.name: self._last}.values())]
 
     def find(self) -> int:
-        """Return the largest value up to which all dimensions grow evenly: guessed, else found by bisection."""
+        """Return the largest value up to which dimensions grow evenly: guessed, else found by bisection."""
         assert self._axis.kink is not None
         low, high = self._last, self._axis.kink
-        beyond = self._seen(high)
         holds = cache(self._is_even)
-        for guess in self._guesses(beyond) if beyond else ():
+        for guess in self._guesses():
             if low <= guess < high and holds(guess) and not holds(guess + 1):
                 return guess
         while high - low > 1:
@@ -43,21 +42,24 @@ class _Threshold:
     def _seen(self, size: int) -> Observation | None:
         return self._observer.at({**self._explorer.base, self._axis.name: size})
 
-    def _guesses(self, beyond: Observation) -> list[int]:
+    def _guesses(self) -> list[int]:
         """Return values at which a dimension would have the size that it has beyond the threshold."""
-        base, first = self._axis.base, self._explorer.first
-        counts = Counter(size for size in beyond.dims if size > base)
-        if self._explorer.is_same(beyond):
-            step = self._last - base
-            for a, b, c in set(zip(first.dims, self._near.dims, beyond.dims, strict=True)):
-                if b > a and (c - a) * step % (b - a) == 0:
-                    counts[base + (c - a) * step // (b - a)] += len(first.dims)
-        return [size + more for size, _ in counts.most_common(MOST_GUESSES) for more in (0, 1, -1)]
+        beyond = [seen for size in self._axis.beyond if (seen := self._seen(size)) is not None]
+        if self._axis.bent:
+            steps = [(c - a) * (self._last - self._axis.base) // (b - a) for a, b, c in self._dims(beyond[0]) if b > a]
+            return [self._axis.base + min(steps)] if steps else []
+        constant = set.intersection(*(set(seen.dims) for seen in beyond)) - set(self._near.dims)
+        counts = Counter(size for size in beyond[0].dims if size in constant and size > self._last)
+        return [size - less for size, _ in counts.most_common(MOST_GUESSES) for less in (0, 1)]
 
     def _is_even(self, size: int) -> bool:
         """Whether the dimensions grow up to a value as they do from the base to the values of the axis."""
-        seen, base, first = self._seen(size), self._axis.base, self._explorer.first
+        seen, base = self._seen(size), self._axis.base
         if seen is None or not self._explorer.is_same(seen):
             return False
-        dims = zip(first.dims, self._near.dims, seen.dims, strict=True)
-        return all((c - a) * (self._last - base) == (b - a) * (size - base) for a, b, c in dims)
+        return all((c - a) * (self._last - base) == (b - a) * (size - base) for a, b, c in self._dims(seen))
+
+    def _dims(self, seen: Observation) -> list[tuple[int, int, int]]:
+        """Return the dimensions that show the threshold: at the base, at the axis's last value, in a capture."""
+        dims = list(zip(self._explorer.first.dims, self._near.dims, seen.dims, strict=True))
+        return [dims[place] for place in self._axis.bent] or dims
