@@ -119,12 +119,12 @@ class Explorer:
         axes: dict[str, Axis] = {}
         roles = observer.named.roles
         for name in sorted(base, key=lambda name: roles[name] == BATCH):  # the base may have to move for other sizes
-            axes[name] = self._axis(name, roles[name], is_first=not any(axis.role == IMAGE for axis in axes.values()))
+            axes[name] = self._axis(name, roles[name])
         self.axes = [axes[name] for name in base]
 
     # --- along one axis --------------------------------------------------------------------------
 
-    def _axis(self, name: str, role: str, is_first: bool) -> Axis:
+    def _axis(self, name: str, role: str) -> Axis:
         start = self.base[name]
         if role == BATCH:
             if self._seen(name, start + 1) is None:
@@ -141,18 +141,20 @@ class Explorer:
         if is_next and following is None and self._at(name, start + STEPS[role][-1]) is None:
             raise RefusedError(name)
         near = following if following is not None and self.is_same(following) else None
-        steps = self._accepted(name, role, near, is_first)
+        steps = self._accepted(name, role, near)
         if not steps and following is None:
             raise RefusedError(name)
         return self._stepped(name, role, steps, near)
 
-    def _accepted(self, name: str, role: str, near: Observation | None, is_first: bool) -> dict[int, Observation]:
+    def _accepted(self, name: str, role: str, near: Observation | None) -> dict[int, Observation]:
         """Return the captures after large steps that forward accepts, down to one that shows how dimensions grow."""
         found: dict[int, Observation] = {}
         others: list[int] = []
         known = [value - self.base[name] for value in self._known.get(name, ())]
         most = MOST_COMPUTED if any(is_assumed for _, is_assumed in self.first.doubts) else max(STEPS[role])
         for step in (*known, *(min(step, most) for step in STEPS[role])):
+            if role == IMAGE and not found and not others and min(STEPS[role]) < step < most:
+                continue  # forward refuses the largest: try the smallest, then give up
             seen = self._at(name, self.base[name] + step)
             if seen is not None and not self.is_same(seen):
                 others.append(step)
@@ -160,8 +162,8 @@ class Explorer:
                     break
             elif seen is not None:
                 found[step] = seen
-                is_enough = self._is_straight(near, step, seen) if near is not None else role == IMAGE and not is_first
-                if len(found) > 1 or is_enough:  # a third point on the first side of an image shows its powers
+                is_stride = role == IMAGE and self._denominator(step, seen) <= min(STEPS[role])
+                if len(found) > 1 or is_stride or (near is not None and self._is_straight(near, step, seen)):
                     break
         if others and not found and near is None:
             raise OddError(name)

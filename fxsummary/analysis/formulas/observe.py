@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -130,7 +131,10 @@ class Observer:
         except FxsummaryError as error:
             self.refusals.append(error)
             return None
-        return self.observed(captured)
+        found = self.observed(captured)
+        del captured
+        gc.collect(1)  # what a capture leaves in reference cycles is freed faster while it is young
+        return found
 
     def observed(self, captured: ModelGraph) -> Observation | None:
         """Return what a graph shows; None if it is not the whole of forward, with all shapes."""
