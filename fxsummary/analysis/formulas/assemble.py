@@ -84,7 +84,7 @@ def _joined(one: Piece, other: Piece) -> Piece:
 
 def _mark(regions: Sequence[Region], key: Key) -> str:
     """Return the mark of a quantity; a peak is a lower bound if it is unknown what an operation holds."""
-    is_known = key != ("peak", "") or all(None not in region.fitting.timeline() for region in regions)
+    is_known = key != ("peak", "") or all(region.fitting.is_known for region in regions)
     return regions[0].explorer.first.marks.get(key, "") if is_known else "≥"
 
 

@@ -110,6 +110,12 @@ class Fitting:
             found |= {(quantity, path): total for path, total in totals.items()}
         return found
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the bytes in use are known while each operation runs."""
+        found = [each for (quantity, _), each in self._found.items() if quantity in ("workspace", "living")]
+        return bool(found) and None not in found
+
     def timeline(self) -> list[Polynomial | None]:
         """Return the bytes in use while each operation runs; None where they are unknown."""
         end = len(self._explorer.first.structure)
