@@ -8,11 +8,9 @@ allows formulas only for heights with one residue modulo 32. Later steps keep to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
 from math import lcm
 
+from fxsummary.analysis.formulas.axis import Axis, Growth, kinks
 from fxsummary.analysis.formulas.observe import Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Sizes
 
@@ -25,30 +23,6 @@ MOST_COMPUTED = 1920
 Point = tuple[int, ...]
 Limits = Mapping[str, tuple[int, int | None]]
 """The least and the largest value of a size; None for no limit."""
-
-
-@dataclass
-class Axis:
-    """The values of one size.
-
-    Attributes:
-        step: formulas hold for values with one residue modulo this.
-        least: by what `step` must be divisible, so that all dimensions are whole numbers.
-        values: those at which the model was captured while all other sizes had their first value.
-        kink: a value beyond which the costs are others; None if there is none.
-        beyond: values from there on at which the model was captured.
-        bent: the dimensions that grow by less beyond the kink; () if the operations are others.
-    """
-
-    name: str
-    role: str
-    base: int
-    step: int
-    values: list[int]
-    least: int = 1
-    kink: int | None = None
-    beyond: tuple[int, ...] = ()
-    bent: tuple[int, ...] = ()
 
 
 class RefusedError(Exception):
@@ -140,13 +114,14 @@ class Explorer:
             return Axis(name, role, start, 1, found)
         if is_next and following is None and self._at(name, start + STEPS[role][-1]) is None:
             raise RefusedError(name)
-        near = following if following is not None and self.is_same(following) else None
+        is_like = following is not None and self.is_same(following)
+        near = Growth(self.first, 1, following) if following is not None and is_like else None
         steps = self._accepted(name, role, near)
         if not steps and following is None:
             raise RefusedError(name)
         return self._stepped(name, role, steps, near)
 
-    def _accepted(self, name: str, role: str, near: Observation | None) -> dict[int, Observation]:
+    def _accepted(self, name: str, role: str, near: Growth | None) -> dict[int, Observation]:
         """Return the captures after large steps that forward accepts, down to one that shows how dimensions grow."""
         found: dict[int, Observation] = {}
         others: list[int] = []
@@ -162,30 +137,20 @@ class Explorer:
                     break
             elif seen is not None:
                 found[step] = seen
-                is_stride = role == IMAGE and self._denominator(step, seen) <= min(STEPS[role])
-                if len(found) > 1 or is_stride or (near is not None and self._is_straight(near, step, seen)):
+                is_stride = role == IMAGE and Growth(self.first, step, seen).denominator <= min(STEPS[role])
+                if len(found) > 1 or is_stride or (near is not None and near.is_even(step, seen)):
                     break
         if others and not found and near is None:
             raise OddError(name)
         self._others[name] = others
         return dict(sorted(found.items()))
 
-    def _is_straight(self, near: Observation, step: int, seen: Observation, places: Sequence[int] = ()) -> bool:
-        """Whether dimensions, all by default, grow after a step as they do after a step of one."""
-        dims = list(zip(self.first.dims, near.dims, seen.dims, strict=True))
-        return all((b - a) * step == c - a for a, b, c in ([dims[place] for place in places] or dims))
-
-    def _bent(self, small: int, near: Observation, large: int, far: Observation) -> tuple[int, ...]:
-        """Return the dimensions that grow by less after a small step, by more than rounding explains."""
-        dims = enumerate(zip(self.first.dims, near.dims, far.dims, strict=True))
-        return tuple([place for place, (a, b, c) in dims if (b - a) * large - (c - a) * small > 2 * large])
-
-    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation], near: Observation | None) -> Axis:
+    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation], near: Growth | None) -> Axis:
         start = self.base[name]
-        kinks = {**self._kinks(steps, near), **dict.fromkeys(self._others[name], ())}
-        kink = min(kinks, default=None)
+        bends = {**kinks(self.first, steps, near), **dict.fromkeys(self._others[name], ())}
+        kink = min(bends, default=None)
         usable = {step: seen for step, seen in steps.items() if kink is None or step < kink}
-        least = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
+        least = lcm(1, *(Growth(self.first, after, seen).denominator for after, seen in usable.items()))
         step = lcm(least, self._steps.get(name, 1))
         known = len(self._known.get(name, ())) >= LEAST_KNOWN
         tried = [start + after for after in (*([] if known else [step]), *usable) if after % step == 0]
@@ -193,21 +158,7 @@ class Explorer:
         if kink is None:
             return Axis(name, role, start, step, sorted(found), least)
         beyond = tuple(sorted([start + after for after in (*self._others[name], *steps) if after >= kink]))
-        return Axis(name, role, start, step, sorted(found), least, start + kink, beyond, kinks[kink])
-
-    def _kinks(self, steps: Mapping[int, Observation], near: Observation | None) -> dict[int, tuple[int, ...]]:
-        """Return steps beyond which dimensions grow by less, with these dimensions."""
-        found = {}
-        for (small, seen), (large, far) in pairwise(steps.items()):
-            if bent := self._bent(small, seen, large, far):
-                is_small = near is not None and not self._is_straight(near, small, seen, bent)
-                found[small if is_small else large] = bent
-        return found
-
-    def _denominator(self, step: int, seen: Observation) -> int:
-        """Return by what a step must be divisible, so that all dimensions grow by whole numbers."""
-        pairs = set(zip(self.first.dims, seen.dims, strict=True))
-        return lcm(1, *(Fraction(after - before, step).denominator for before, after in pairs))
+        return Axis(name, role, start, step, sorted(found), least, start + kink, beyond, bends[kink])
 
     def _at(self, name: str, value: int) -> Observation | None:
         """Return the capture with another value of one size; None if forward or a limit refuses it."""
@@ -245,7 +196,7 @@ class Explorer:
 
     def hold_large(self) -> None:
         """Make a capture that only checks, at sizes that are larger than all others."""
-        each = [_large(axis, place) for place, axis in enumerate(self.axes)]
+        each = [axis.large(place) for place, axis in enumerate(self.axes)]
         any(self._is_apart(sizes) and self._keep(self.held, sizes) for sizes in zip(*each, strict=True))
 
     def hold_small(self, disagreeing: Callable[[Point, Observation], int]) -> None:
@@ -274,7 +225,7 @@ class Explorer:
 
     def _small_options(self) -> Iterator[Iterable[Point]]:
         """Yield options for small sizes: with ones where that shows more, with none, and above the base."""
-        each = [_small(axis, place) for place, axis in enumerate(self.axes)]
+        each = [axis.small(place) for place, axis in enumerate(self.axes)]
         short = [axis.role == SEQUENCE and axis.step == 1 and self._is_allowed(axis.name, 1) for axis in self.axes]
         batch = {axis.name: 1 for axis in self.axes if axis.role == BATCH}
         if any(short) or not self._observer.has({**self.base, **batch}):
@@ -291,7 +242,7 @@ class Explorer:
     def more(self) -> bool:
         """Make one more capture at mixed sizes; return whether forward accepts them."""
         self._mixed += 1
-        sizes = [_between(axis, place, self._mixed) for place, axis in enumerate(self.axes)]
+        sizes = [axis.between(place, self._mixed) for place, axis in enumerate(self.axes)]
         return self._keep(self.points, sizes)
 
     def _keep(self, found: dict[Point, Observation], sizes: Sequence[int]) -> bool:
@@ -304,30 +255,3 @@ class Explorer:
             return False
         found[point] = seen
         return True
-
-
-def _small(axis: Axis, place: int) -> tuple[int, ...]:
-    """Return small sizes that no axis has, to be tried in order."""
-    if axis.role == BATCH:
-        return (axis.base + 2,) * 4
-    less = axis.base * max(1 + 2 * place, 3) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
-    less -= (less - axis.base) % axis.step
-    after = [axis.base + axis.step * (2 + place + more) for more in range(9)]
-    later = [size for size in after if size not in axis.values]
-    return (less if less > 1 else later[0], *later[:3])
-
-
-def _large(axis: Axis, place: int) -> tuple[int, ...]:
-    """Return sizes larger than all of the axis, then smaller ones."""
-    if axis.role == BATCH:
-        return (axis.base + 4,) * 2
-    most = max(axis.values)
-    steps = (most - axis.base) // axis.step * (2 if axis.kink is None else 7) // 8
-    return most + axis.step * (3 + 2 * place), axis.base + axis.step * (steps + 1 + place)
-
-
-def _between(axis: Axis, place: int, number: int) -> int:
-    """Return one of the first sizes of an axis, another combination for each number."""
-    if axis.role == BATCH:
-        return axis.base + (0, 1, 3)[(number + 1) % 3]
-    return axis.base + axis.step * (1 + (number * (2 * place + 1) + place) % 6)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-from fxsummary.analysis.formulas.explore import Axis, Explorer
+from fxsummary.analysis.formulas.axis import Axis, Growth
+from fxsummary.analysis.formulas.explore import Explorer
 from fxsummary.analysis.formulas.observe import Observation, Observer
 
 MOST_GUESSES = 2
@@ -24,7 +25,8 @@ class _Threshold:
     def __init__(self, explorer: Explorer, observer: Observer, axis: Axis) -> None:
         self._explorer, self._observer, self._axis = explorer, observer, axis
         self._last = max(axis.values)
-        self._near = explorer.points[tuple({**explorer.base, axis.name: self._last}.values())]
+        near = explorer.points[tuple({**explorer.base, axis.name: self._last}.values())]
+        self._growth = Growth(explorer.first, self._last - axis.base, near)
 
     def find(self) -> int:
         """Return the largest value up to which dimensions grow evenly: guessed, else found by bisection."""
@@ -46,20 +48,16 @@ class _Threshold:
         """Return values at which a dimension would have the size that it has beyond the threshold."""
         beyond = [seen for size in self._axis.beyond if (seen := self._seen(size)) is not None]
         if self._axis.bent:
-            steps = [(c - a) * (self._last - self._axis.base) // (b - a) for a, b, c in self._dims(beyond[0]) if b > a]
+            dims = self._growth.dims(beyond[0], self._axis.bent)
+            steps = [(c - a) * self._growth.step // (b - a) for a, b, c in dims if b > a]
             return [self._axis.base + min(steps)] if steps else []
-        constant = set.intersection(*(set(seen.dims) for seen in beyond)) - set(self._near.dims)
+        constant = set.intersection(*(set(seen.dims) for seen in beyond)) - set(self._growth.near.dims)
         counts = Counter(size for size in beyond[0].dims if size in constant and size > self._last)
         return [size - less for size, _ in counts.most_common(MOST_GUESSES) for less in (0, 1)]
 
     def _is_even(self, size: int) -> bool:
         """Whether the dimensions grow up to a value as they do from the base to the values of the axis."""
-        seen, base = self._seen(size), self._axis.base
+        seen = self._seen(size)
         if seen is None or not self._explorer.is_same(seen):
             return False
-        return all((c - a) * (self._last - base) == (b - a) * (size - base) for a, b, c in self._dims(seen))
-
-    def _dims(self, seen: Observation) -> list[tuple[int, int, int]]:
-        """Return the dimensions that show the threshold: at the base, at the axis's last value, in a capture."""
-        dims = list(zip(self._explorer.first.dims, self._near.dims, seen.dims, strict=True))
-        return [dims[place] for place in self._axis.bent] or dims
+        return self._growth.is_even(size - self._axis.base, seen, self._axis.bent)
