@@ -13,12 +13,13 @@ from torch import nn
 from fxsummary.analysis.formulas.assemble import Region, assembled
 from fxsummary.analysis.formulas.explore import Explorer, Limits, OddError, RefusedError
 from fxsummary.analysis.formulas.make import Fitting
-from fxsummary.analysis.formulas.observe import Extra, Observer, saved_for_backward
+from fxsummary.analysis.formulas.observe import Extra, Key, Observer, saved_for_backward
 from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Named, Sizes, given, inferred, starts
 from fxsummary.analysis.formulas.thresholds import bend
 from fxsummary.api import graph
 from fxsummary.errors import InputError
 from fxsummary.graph.formulas import Formulas
+from fxsummary.graph.polynomial import Polynomial
 from fxsummary.support.gc_pause import paused
 
 ROWS = 32
@@ -45,8 +46,8 @@ def formulas(
 ) -> Formulas:
     """Return what a model costs as exact polynomials in the sizes of its inputs, in total and per module.
 
-    It captures the model at a dozen sizes, and solves for the coefficients exactly. Each polynomial agrees with every
-    capture, and with at least one that it was not made from.
+    It captures the model at about ten sizes, and solves for the coefficients exactly. Each polynomial agrees with every
+    capture, and with at least two that it was not made from.
 
     Args:
         model: a module on any device, ``meta`` included.
@@ -201,12 +202,18 @@ class _Search:
         sums = {key: each for key, each in fitting.sums.items() if each is not None}
         for prime in (2, 3, 5, 7, 11, 13):
             while all(axis.step % (prime * axis.least) == 0 for axis in axes):
-                sizes = {**explorer.base, **{axis.name: axis.base + axis.step // prime for axis in axes}}
-                seen = self._observer.at(sizes)
-                if seen is None or any(each(**sizes) != seen.values.get(key) for key, each in sums.items()):
+                moved = {axis.name: axis.base + axis.step // prime for axis in axes}
+                each = [{**explorer.base, name: size} for name, size in moved.items()]
+                points = [*filter(self._observer.has, each), {**explorer.base, **moved}]
+                if not all(self._agree(sums, sizes) for sizes in points):
                     break
                 for axis in axes:
                     axis.step //= prime
+
+    def _agree(self, sums: Mapping[Key, Polynomial], sizes: Sizes) -> bool:
+        """Whether polynomials give what a capture shows."""
+        seen = self._observer.at(sizes)
+        return seen is not None and all(each(**sizes) == seen.values.get(key) for key, each in sums.items())
 
     def _explored(self, base: Sizes | None, limits: Limits, known: Mapping[str, Sequence[int]]) -> Explorer | None:
         """Return an explorer; fix or tie sizes, and move the base, where needed. None if it cannot be this base."""
