@@ -197,7 +197,7 @@ class Explorer:
     def hold_large(self) -> None:
         """Make a capture that only checks, at sizes that are larger than all others."""
         each = [axis.large(place) for place, axis in enumerate(self.axes)]
-        any(self._is_apart(sizes) and self._keep(self.held, sizes) for sizes in zip(*each, strict=True))
+        self._keep_first(self.held, zip(*each, strict=True))
 
     def hold_small(self, disagreeing: Callable[[Point, Observation], int]) -> None:
         """Make a capture that only checks, at small sizes or, if some formulas do not agree there, above the base.
@@ -208,9 +208,9 @@ class Explorer:
         tried: dict[Point, Observation] = {}
         numbers: dict[Point, int] = {}
         for options in self._small_options():
-            if any(self._is_apart(sizes) and self._keep(tried, sizes) for sizes in options):
-                point, seen = list(tried.items())[-1]
-                numbers[point] = disagreeing(point, seen)
+            point = self._keep_first(tried, options)
+            if point is not None:
+                numbers[point] = disagreeing(point, tried[point])
                 if not numbers[point]:
                     break
         best = min(numbers, key=lambda point: numbers[point], default=None)
@@ -234,6 +234,10 @@ class Explorer:
         yield zip(*each, strict=True)
         yield zip(*(sizes[1:] for sizes in each), strict=True)
 
+    def _keep_first(self, found: dict[Point, Observation], options: Iterable[Point]) -> Point | None:
+        """Capture at the first of these sizes that forward accepts, and that no axis and no other check has."""
+        return next((point for point in options if self._is_apart(point) and self._keep(found, point)), None)
+
     def _is_apart(self, sizes: Sequence[int]) -> bool:
         """Whether no size is one of an axis or of another check."""
         used = [{*axis.values, *(point[place] for point in self.held)} for place, axis in enumerate(self.axes)]
@@ -242,11 +246,11 @@ class Explorer:
     def more(self) -> bool:
         """Make one more capture at mixed sizes; return whether forward accepts them."""
         self._mixed += 1
-        sizes = [axis.between(place, self._mixed) for place, axis in enumerate(self.axes)]
-        return self._keep(self.points, sizes)
+        return self._keep(
+            self.points, tuple([axis.between(place, self._mixed) for place, axis in enumerate(self.axes)])
+        )
 
-    def _keep(self, found: dict[Point, Observation], sizes: Sequence[int]) -> bool:
-        point = tuple(sizes)
+    def _keep(self, found: dict[Point, Observation], point: Point) -> bool:
         is_allowed = all(self._is_allowed(name, size) for name, size in zip(self.base, point, strict=True))
         if not is_allowed or point in self.points or point in self.held:
             return False
