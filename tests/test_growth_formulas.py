@@ -201,6 +201,29 @@ def test_a_sliding_window_has_two_pieces() -> None:
     assert all(fresh(model, found, B=2, T=tokens) > 40 for tokens in (1, 298, 299, 300, 301, 2500))
 
 
+@pytest.mark.parametrize("window", [160, 3000])
+def test_windows_near_the_first_size_and_far_away(window: int) -> None:
+    model = transformer("MistralForCausalLM", "MistralConfig", sliding_window=window, num_key_value_heads=2)
+    found = fxsummary.formulas(model)
+    for tokens in (1, window - 1, window, window + 1, 8000):
+        assert fresh(model, found, B=1, T=tokens) > 40 and fresh(model, found, B=2, T=tokens) > 40
+
+
+def test_two_windows_have_three_pieces() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.layer(x[:, -300:]).sum(), self.layer(x[:, -2000:]).sum()
+
+    model = on_meta(Two)
+    found = fxsummary.formulas(model, input_shape=("B", "T", 8))
+    assert [piece.domain for piece in found["flops"].pieces] == ["T ≤ 300", "T ≥ 301, T ≤ 2000", "T ≥ 2001"]
+    assert all(fresh(model, found, B=2, T=tokens) >= 4 for tokens in (1, 300, 301, 2000, 2001, 9000))
+
+
 def test_a_window_below_the_first_size_leaves_a_least_size() -> None:
     model = transformer("MistralForCausalLM", "MistralConfig", sliding_window=32, num_key_value_heads=2)
     found = fxsummary.formulas(model)

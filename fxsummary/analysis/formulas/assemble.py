@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fxsummary.analysis.formulas.crossovers import crossovers
 from fxsummary.analysis.formulas.explore import Explorer, Limits
-from fxsummary.analysis.formulas.make import Fitting
+from fxsummary.analysis.formulas.make import LEAST_HELD, Fitting
 from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, SEQUENCE, Sizes
 from fxsummary.graph.formula import QUANTITIES, Formula, Part, Piece, Range
@@ -53,7 +53,8 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
     }
     named = observer.named
     others = tuple([axis.name for axis in first.axes if axis.role != BATCH])
-    held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
+    checked = [each.explorer.held for each in regions if len(each.explorer.held) >= LEAST_HELD]
+    held = [dict(zip(names, point, strict=True)) for points in checked for point in points]
     return Formulas(
         model=first.first.model, inputs=named.shapes, table=table, types=first.first.modules, base=dict(named.start),
         captures=observer.count,
