@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import fxsummary
-from fxsummary.analysis.formulas.fit import Solver, newton, supports
+from fxsummary.analysis.formulas.fit import Solver, axis_exponents, newton, supports
 from fxsummary.analysis.formulas.observe import Observer
 from fxsummary.analysis.formulas.sizes import Named, inferred
 from fxsummary.cli import main
@@ -191,11 +191,37 @@ def test_an_encoder_and_a_decoder_have_sequences_of_their_own() -> None:
 
 def test_a_sliding_window_has_two_pieces() -> None:
     model = transformer("MistralForCausalLM", "MistralConfig", sliding_window=300, num_key_value_heads=2)
-    cache = fxsummary.formulas(model)["kv_cache"]
+    found = fxsummary.formulas(model)
+    assert found.captures <= 14  # the threshold is guessed, and the captures beyond it are used again
+    cache = found["kv_cache"]
     assert [piece.ranges[1].most for piece in cache.pieces] == [299, None]
     per_token = 2 * 2 * 2 * 8 * 4  # two layers, keys and values, two heads of 8, float32
     assert cache(B=3, T=200) == 3 * 200 * per_token + 16
     assert cache(B=3, T=10_000) == 3 * 299 * per_token + 16
+    assert all(fresh(model, found, B=2, T=tokens) > 40 for tokens in (1, 298, 299, 300, 301, 2500))
+
+
+@pytest.mark.parametrize("window", [160, 3000])
+def test_windows_near_the_first_size_and_far_away(window: int) -> None:
+    model = transformer("MistralForCausalLM", "MistralConfig", sliding_window=window, num_key_value_heads=2)
+    found = fxsummary.formulas(model)
+    for tokens in (1, window - 1, window, window + 1, 8000):
+        assert fresh(model, found, B=1, T=tokens) > 40 and fresh(model, found, B=2, T=tokens) > 40
+
+
+def test_two_windows_have_three_pieces() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.layer(x[:, -300:]).sum(), self.layer(x[:, -2000:]).sum()
+
+    model = on_meta(Two)
+    found = fxsummary.formulas(model, input_shape=("B", "T", 8))
+    assert [piece.domain for piece in found["flops"].pieces] == ["T ≤ 300", "T ≥ 301, T ≤ 2000", "T ≥ 2001"]
+    assert all(fresh(model, found, B=2, T=tokens) >= 4 for tokens in (1, 300, 301, 2000, 2001, 9000))
 
 
 def test_a_window_below_the_first_size_leaves_a_least_size() -> None:
@@ -205,6 +231,22 @@ def test_a_window_below_the_first_size_leaves_a_least_size() -> None:
     assert found["flops"](B=1, T=1) > 0
     with pytest.raises(InputError, match="below 128"):
         found["kv_cache"](B=1, T=20)
+
+
+def test_a_batch_of_one_may_hold_less() -> None:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x).transpose(0, 1).contiguous()  # copies nothing if one of the sizes is 1
+
+    model = on_meta(Turned)
+    found = fxsummary.formulas(model, input_shape=("B", "T", 8))
+    assert str(found["peak"]) == "64·B·T"
+    assert all(fresh(model, found, B=b, T=t) for b, t in ((1, 1), (1, 40), (2, 1), (2, 40), (9, 3000)))
+    assert found["flops"](B=1, T=1) == 128
 
 
 def test_windows_show_in_the_arguments_of_operations() -> None:
@@ -393,6 +435,11 @@ def test_newton_and_the_solver_agree() -> None:
     assert Solver(tuple(wanted), points, 2).terms(values) == wanted
     assert Solver(tuple(wanted), points, 2).terms([*values[:-1], values[-1] + 1]) is None
     assert newton([2, 3, 5], [4, 9, 25]) == [0, 0, 1]
+
+
+def test_what_is_not_whole_at_further_sizes_is_no_polynomial() -> None:
+    assert axis_exponents(((10, 5), (12, 6), (30, 15)), 2) == {1}
+    assert axis_exponents(((10, 5), (11, 6), (31, 16)), 1) is None  # half of it, rounded up
 
 
 def test_terms_that_cancel_at_the_base_are_found() -> None:

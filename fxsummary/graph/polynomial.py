@@ -35,19 +35,22 @@ class Polynomial:
     @classmethod
     def of(cls, names: Sequence[str], terms: Mapping[Exponents, Fraction | int]) -> Polynomial:
         """Return the polynomial with these terms in its normal form."""
-        found = [(each, Fraction(number)) for each, number in terms.items() if number]
+        found = [
+            (each, number if type(number) is Fraction else Fraction(number)) for each, number in terms.items() if number
+        ]
         return cls(tuple(names), tuple(sorted(found, key=lambda term: _order(term[0]))))
 
     def __call__(self, **sizes: int | Fraction) -> Fraction:
         """Return the value at these sizes."""
         total = Fraction(0)
+        values = [sizes[name] for name in self.names]
         for exponents, number in self.terms:
-            for name, power in zip(self.names, exponents, strict=True):
-                number *= Fraction(sizes[name]) ** power
-            total += number
+            total += number * prod(map(pow, values, exponents))
         return total
 
     def __add__(self, other: Polynomial) -> Polynomial:
+        if not self.terms or not other.terms:
+            return self if self.terms else other
         terms = dict(self.terms)
         for exponents, number in other.terms:
             terms[exponents] = terms.get(exponents, Fraction(0)) + number

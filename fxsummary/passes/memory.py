@@ -51,6 +51,20 @@ def fused_layers(graph: ModelGraph) -> list[str]:
 _FUSED = ("TransformerEncoderLayer",)
 
 
+def lives(graph: ModelGraph) -> list[tuple[int, int]]:
+    """Return the positions of the first and the last operation during which each storage is in use.
+
+    The last one of a storage that outlives forward is the number of operations.
+    """
+    order = {key: place for place, key in enumerate(graph)}
+    end = len(order)
+    births = [order[each.born] for each in graph.storages]
+    if graph.deaths_recorded:
+        return list(zip(births, [order.get(each.dies, end) for each in graph.storages], strict=True))
+    last_reads = [order[each.last_read] for each in graph.storages]
+    return list(zip(births, [end if place == end - 1 else place for place in last_reads], strict=True))
+
+
 class _Life:
     """The life of each storage, in positions of operations."""
 
@@ -61,12 +75,9 @@ class _Life:
         self._data = [graph.data(key) for key in self._keys]
         self._order = order = {key: place for place, key in enumerate(self._keys)}
         self._end = len(order)
-        self._births = [order[each.born] for each in graph.storages]
+        found = lives(graph)
+        self._births, self._deaths = [birth for birth, _ in found], [death for _, death in found]
         self._last_reads = [order[each.last_read] for each in graph.storages]
-        if graph.deaths_recorded:
-            self._deaths = [order.get(each.dies, self._end) for each in graph.storages]
-        else:
-            self._deaths = [self._end if place == self._end - 1 else place for place in self._last_reads]
         self._own = [number for number, each in enumerate(graph.storages) if each.kind == "activation"]
         self._last_uses = self._used()
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fxsummary.analysis.formulas.crossovers import crossovers
 from fxsummary.analysis.formulas.explore import Explorer, Limits
-from fxsummary.analysis.formulas.make import Fitting
+from fxsummary.analysis.formulas.make import LEAST_HELD, Fitting
 from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, SEQUENCE, Sizes
 from fxsummary.graph.formula import QUANTITIES, Formula, Part, Piece, Range
@@ -53,7 +53,8 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
     }
     named = observer.named
     others = tuple([axis.name for axis in first.axes if axis.role != BATCH])
-    held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
+    checked = [each.explorer.held for each in regions if len(each.explorer.held) >= LEAST_HELD]
+    held = [dict(zip(names, point, strict=True)) for points in checked for point in points]
     return Formulas(
         model=first.first.model, inputs=named.shapes, table=table, types=first.first.modules, base=dict(named.start),
         captures=observer.count,
@@ -84,17 +85,17 @@ def _joined(one: Piece, other: Piece) -> Piece:
 
 def _mark(regions: Sequence[Region], key: Key) -> str:
     """Return the mark of a quantity; a peak is a lower bound if it is unknown what an operation holds."""
-    is_known = key != ("peak", "") or all(region.fitting.timeline()[1] for region in regions)
+    is_known = key != ("peak", "") or all(region.fitting.is_known for region in regions)
     return regions[0].explorer.first.marks.get(key, "") if is_known else "≥"
 
 
 def _parts(region: Region) -> Iterator[tuple[Key, tuple[Part, ...]]]:
     """Yield the polynomials of each quantity and module."""
-    sums = region.fitting.sums()
+    sums = region.fitting.sums
     for key, total in sums.items():
         if key != ("peak", ""):
             yield key, () if total is None else (Part(total),)
-    timeline, _ = region.fitting.timeline()
+    timeline = region.fitting.timeline()
     explorer = region.explorer
     known = [(each, name) for each, name in zip(timeline, explorer.first.names, strict=True) if each is not None]
     parts = _largest(known, explorer.base)
@@ -136,15 +137,24 @@ def _checks(observer: Observer, region: Region) -> Iterator[tuple[Sizes, Observa
     explorer = region.explorer
     roles, start = observer.named.roles, observer.named.start
     ones = {name: 1 for name in start if roles[name] == BATCH}
-    if ones and (seen := observer.at({**explorer.base, **ones})) is not None:
-        yield {**explorer.base, **ones}, seen
+    small = [dict(zip(explorer.base, point, strict=True)) for point in (*explorer.held, *explorer.dropped)]
+    yield from zip(small[len(explorer.held) :], explorer.dropped.values(), strict=True)
+    if ones and not any(ones.items() <= sizes.items() for sizes in small):
+        yield from _check(observer, {**explorer.base, **ones})
     if any(least > 1 for least, _ in region.limits.values()):
         return
-    if (first := observer.at(start)) is not None and start != {**explorer.base, **ones}:
-        yield start, first
+    if start != {**explorer.base, **ones}:
+        yield from _check(observer, start)
     short = {axis.name: 1 for axis in explorer.axes if axis.role == SEQUENCE and axis.step == 1}
-    if short and not explorer.is_unrolled and (seen := observer.at({**explorer.base, **ones, **short})) is not None:
-        yield {**explorer.base, **ones, **short}, seen
+    is_known = any({**ones, **short}.items() <= sizes.items() for sizes in small)
+    if short and not explorer.is_unrolled and not is_known:
+        yield from _check(observer, {**explorer.base, **ones, **short})
+
+
+def _check(observer: Observer, sizes: Sizes) -> Iterator[tuple[Sizes, Observation]]:
+    seen = observer.at(sizes)
+    if seen is not None:
+        yield sizes, seen
 
 
 def _ranges(

@@ -13,12 +13,13 @@ from torch import nn
 from fxsummary.analysis.formulas.assemble import Region, assembled
 from fxsummary.analysis.formulas.explore import Explorer, Limits, OddError, RefusedError
 from fxsummary.analysis.formulas.make import Fitting
-from fxsummary.analysis.formulas.observe import Extra, Observer, saved_for_backward
+from fxsummary.analysis.formulas.observe import Extra, Key, Observer, saved_for_backward
 from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Named, Sizes, given, inferred, starts
 from fxsummary.analysis.formulas.thresholds import bend
 from fxsummary.api import graph
 from fxsummary.errors import InputError
 from fxsummary.graph.formulas import Formulas
+from fxsummary.graph.polynomial import Polynomial
 from fxsummary.support.gc_pause import paused
 
 ROWS = 32
@@ -45,8 +46,8 @@ def formulas(
 ) -> Formulas:
     """Return what a model costs as exact polynomials in the sizes of its inputs, in total and per module.
 
-    It captures the model at a dozen sizes, and solves for the coefficients exactly. Each polynomial agrees with every
-    capture, and with at least one that it was not made from.
+    It captures the model at about ten sizes, and solves for the coefficients exactly. Each polynomial agrees with every
+    capture, and with at least two that it was not made from.
 
     Args:
         model: a module on any device, ``meta`` included.
@@ -161,23 +162,27 @@ class _Search:
         """Return the ranges, the one around the first sizes first."""
         found: list[Region] = []
         limits: Limits = {}
+        known: Mapping[str, Sequence[int]] = {}
         base: Sizes | None = None
         while len(found) < MOST_PIECES:
-            explorer = self._explored(base, limits)
+            explorer = self._explored(base, limits, known)
+            if explorer is None:
+                break
             bent = bend(explorer, self._observer)
             if bent is not None:
                 axis, most = bent
-                explorer.limit(axis.name, most)
+                explorer.reach(axis, most)
             fitting = Fitting(explorer, self._observer)
             fitting.fit()
             if self._widen(explorer, fitting.windows()):
                 continue
             self._narrow(explorer, fitting)
             found.append(Region(explorer, fitting, dict(limits) if bent is None else explorer.limits))
-            if bent is None or self._observer.count > MOST_IN_PIECES or fitting.sums()["flops", ""] is None:
+            if bent is None or self._observer.count > MOST_IN_PIECES or fitting.sums["flops", ""] is None:
                 break
             limits = {**limits, axis.name: (most + 1, None)}
-            base = {**explorer.base, axis.name: most + axis.base}
+            base = {**explorer.base, axis.name: most + 1 + (axis.base - most - 1) % axis.step}
+            known = {axis.name: sorted([size for size in axis.beyond if size > base[axis.name]], reverse=True)}
         return found
 
     def _widen(self, explorer: Explorer, windows: set[int]) -> bool:
@@ -194,18 +199,24 @@ class _Search:
         axes = [axis for axis in explorer.axes if axis.name in self._steps]
         if not axes:
             return
-        sums = {key: each for key, each in fitting.sums().items() if each is not None}
+        sums = {key: each for key, each in fitting.sums.items() if each is not None}
         for prime in (2, 3, 5, 7, 11, 13):
             while all(axis.step % (prime * axis.least) == 0 for axis in axes):
-                sizes = {**explorer.base, **{axis.name: axis.base + axis.step // prime for axis in axes}}
-                seen = self._observer.at(sizes)
-                if seen is None or any(each(**sizes) != seen.values.get(key) for key, each in sums.items()):
+                moved = {axis.name: axis.base + axis.step // prime for axis in axes}
+                each = [{**explorer.base, name: size} for name, size in moved.items()]
+                points = [*filter(self._observer.has, each), {**explorer.base, **moved}]
+                if not all(self._agree(sums, sizes) for sizes in points):
                     break
                 for axis in axes:
                     axis.step //= prime
 
-    def _explored(self, base: Sizes | None, limits: Limits) -> Explorer:
-        """Return an explorer; fix or tie sizes, and move the base, where that is needed."""
+    def _agree(self, sums: Mapping[Key, Polynomial], sizes: Sizes) -> bool:
+        """Whether polynomials give what a capture shows."""
+        seen = self._observer.at(sizes)
+        return seen is not None and all(each(**sizes) == seen.values.get(key) for key, each in sums.items())
+
+    def _explored(self, base: Sizes | None, limits: Limits, known: Mapping[str, Sequence[int]]) -> Explorer | None:
+        """Return an explorer; fix or tie sizes, and move the base, where needed. None if it cannot be this base."""
         for _ in range(8):
             named = self._observer.named
             sizes = self._base() if base is None else base
@@ -213,12 +224,18 @@ class _Search:
             try:
                 if first is None:
                     raise RefusedError(self._refused(sizes))
-                return Explorer(self._observer, sizes, limits, first, self._steps)
-            except RefusedError as error:
-                self._fix(error.name)
-            except OddError as error:
-                self._move(error, named)
+                return Explorer(self._observer, sizes, first, limits, self._steps, known)
+            except (RefusedError, OddError) as error:
+                if base is not None:
+                    return None
+                self._change(error, named)
         raise InputError(f"no formulas for {dict(sizes)}: the operations are others at each size.")
+
+    def _change(self, error: RefusedError | OddError, named: Named) -> None:
+        if isinstance(error, OddError):
+            self._move(error, named)
+        else:
+            self._fix(error.name)
 
     def _base(self) -> dict[str, int]:
         named = self._observer.named

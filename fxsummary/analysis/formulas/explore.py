@@ -7,41 +7,22 @@ allows formulas only for heights with one residue modulo 32. Later steps keep to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import lcm
 
+from fxsummary.analysis.formulas.axis import Axis, Growth, kinks
 from fxsummary.analysis.formulas.observe import Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Sizes
 
 STEPS = {IMAGE: (6720, 960, 96), SEQUENCE: (6720, 960, 240, 48, 12), FEATURES: (6720, 960)}
 """Steps to try, the largest first: divisible by many strides, patches and windows."""
 
+MOST_COMPUTED = 1920
+"""Largest step if forward depends on values, because to compute these takes longer at larger sizes."""
+
 Point = tuple[int, ...]
 Limits = Mapping[str, tuple[int, int | None]]
 """The least and the largest value of a size; None for no limit."""
-
-
-@dataclass
-class Axis:
-    """The values of one size.
-
-    Attributes:
-        step: formulas hold for values with one residue modulo this.
-        least: by what `step` must be divisible, so that all dimensions are whole numbers.
-        values: those at which the model was captured while all other sizes had their first value.
-        kink: a value beyond which the costs are others; None if there is none.
-    """
-
-    name: str
-    role: str
-    base: int
-    step: int
-    values: list[int]
-    least: int = 1
-    kink: int | None = None
 
 
 class RefusedError(Exception):
@@ -69,6 +50,9 @@ class OddError(Exception):
         self.name, self.is_longer = name, is_longer
 
 
+LEAST_KNOWN = 2
+"""Number of known captures that show how dimensions grow without others."""
+
 MOST_UNROLLED = 16
 """Largest size to start with if the number of operations grows with it."""
 
@@ -80,28 +64,37 @@ class Explorer:
         axes: the sizes in order.
         points: the captures that formulas are made from, those along the axes first.
         held: the captures that check them, the largest last.
-        dropped: captures at small sizes with which some formulas do not agree.
+        dropped: further captures at small sizes, with which some formulas do not agree.
         is_unrolled: whether the number of operations grows with a size.
         is_widened: whether steps were given.
         limits: the least and the largest value of sizes.
 
     Args:
         steps: numbers by which the differences of sizes must be divisible.
+        known: values of a size at which captures with the same other sizes were made.
     """
 
     def __init__(
-        self, observer: Observer, base: Sizes, limits: Limits, first: Observation, steps: Mapping[str, int]
+        self,
+        observer: Observer,
+        base: Sizes,
+        first: Observation,
+        limits: Limits,
+        steps: Mapping[str, int],
+        known: Mapping[str, Sequence[int]],
     ) -> None:
         self.base, self.first = dict(base), first
         self.points: dict[Point, Observation] = {tuple(base.values()): first}
         self.held: dict[Point, Observation] = {}
         self.dropped: dict[Point, Observation] = {}
         self.is_unrolled, self.is_widened = False, bool(steps)
-        self._others: dict[str, int] = {}
-        self._observer, self.limits, self._mixed, self._steps = observer, dict(limits), 0, steps
-        self.axes: list[Axis] = []
-        for name in base:
-            self.axes.append(self._axis(name, observer.named.roles[name]))
+        self._others: dict[str, list[int]] = {}
+        self._observer, self.limits, self._mixed, self._steps, self._known = observer, dict(limits), 0, steps, known
+        axes: dict[str, Axis] = {}
+        roles = observer.named.roles
+        for name in sorted(base, key=lambda name: roles[name] == BATCH):  # the base may have to move for other sizes
+            axes[name] = self._axis(name, roles[name])
+        self.axes = [axes[name] for name in base]
 
     # --- along one axis --------------------------------------------------------------------------
 
@@ -111,98 +104,79 @@ class Explorer:
             if self._seen(name, start + 1) is None:
                 raise RefusedError(name)
             return Axis(name, role, start, 1, [start, start + 1])
-        is_next = role in (SEQUENCE, FEATURES) and self._is_allowed(name, start + 1)
-        following = self._observer.at({**self.base, name: start + 1}) if is_next else None
+        is_next = role in (SEQUENCE, FEATURES) and len(self._known.get(name, ())) < LEAST_KNOWN
+        following = self._at(name, start + 1) if is_next else None
         if following is not None and self._grows(following):
             if start > MOST_UNROLLED:
                 raise OddError(name, is_longer=True)
             self.is_unrolled = True
             found = [value for value in range(start, start + 4) if self._seen(name, value) is not None]
             return Axis(name, role, start, 1, found)
-        steps = self._accepted(name, following)
+        if is_next and following is None and self._at(name, start + STEPS[role][-1]) is None:
+            raise RefusedError(name)
+        is_like = following is not None and self.is_same(following)
+        near = Growth(self.first, 1, following) if following is not None and is_like else None
+        steps = self._accepted(name, role, near)
         if not steps and following is None:
             raise RefusedError(name)
-        return self._stepped(name, role, steps)
+        return self._stepped(name, role, steps, near)
 
-    def _accepted(self, name: str, following: Observation | None) -> dict[int, Observation]:
+    def _accepted(self, name: str, role: str, near: Growth | None) -> dict[int, Observation]:
         """Return the captures after large steps that forward accepts, down to one that shows how dimensions grow."""
-        near = following if following is not None and self.is_same(following) else None
         found: dict[int, Observation] = {}
         others: list[int] = []
-        steps = STEPS[self._observer.named.roles[name]]
-        for step in steps:
-            value = self.base[name] + step
-            if following is None and not found and not others and step not in (steps[0], steps[-1]):
-                continue  # forward refuses the first ones: try the smallest, then give up
-            seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+        known = [value - self.base[name] for value in self._known.get(name, ())]
+        most = MOST_COMPUTED if any(is_assumed for _, is_assumed in self.first.doubts) else max(STEPS[role])
+        for step in (*known, *(min(step, most) for step in STEPS[role])):
+            if role == IMAGE and not found and not others and min(STEPS[role]) < step < most:
+                continue  # forward refuses the largest: try the smallest, then give up
+            seen = self._at(name, self.base[name] + step)
             if seen is not None and not self.is_same(seen):
                 others.append(step)
-                if len(others) > 1 and not found and near is None:
-                    raise OddError(name)
+                if len(others) > 1 and not found:
+                    break
             elif seen is not None:
                 found[step] = seen
-                if self._is_settled(near, dict(sorted(found.items()))):
+                is_stride = role == IMAGE and Growth(self.first, step, seen).denominator <= min(STEPS[role])
+                if len(found) > 1 or is_stride or (near is not None and near.is_even(step, seen)):
                     break
         if others and not found and near is None:
             raise OddError(name)
-        if others:
-            self._others[name] = min(others)
+        self._others[name] = others
         return dict(sorted(found.items()))
 
-    def _is_settled(self, near: Observation | None, steps: Mapping[int, Observation]) -> bool:
-        """Whether captures show how dimensions grow: evenly, in strides, or evenly up to the smallest step."""
-        (step, seen), *larger = steps.items()
-        if near is not None and self._is_straight(near, step, seen):
-            return True
-        if not larger:  # one more point along the first side of an image shows whether there are polynomials
-            return near is None and any(axis.role == IMAGE for axis in self.axes)
-        bent = self._bent(step, seen, *larger[0])
-        dims = list(zip(self.first.dims, near.dims, seen.dims, strict=True)) if near is not None else []
-        return all(
-            dims[place][2] - dims[place][0] == (dims[place][1] - dims[place][0]) * step for place in bent if dims
-        )
-
-    def _is_straight(self, near: Observation, step: int, seen: Observation) -> bool:
-        dims = zip(self.first.dims, near.dims, seen.dims, strict=True)
-        return all((b - a) * step == c - a for a, b, c in dims)
-
-    def _bent(self, small: int, near: Observation, large: int, far: Observation) -> list[int]:
-        """Return the dimensions that grow by less after a small step, by more than rounding explains."""
-        dims = enumerate(zip(self.first.dims, near.dims, far.dims, strict=True))
-        return [place for place, (a, b, c) in dims if (b - a) * large - (c - a) * small > 2 * large]
-
-    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation]) -> Axis:
+    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation], near: Growth | None) -> Axis:
         start = self.base[name]
-        kink = self._kink(name, steps)
+        bends = {**kinks(self.first, steps, near), **dict.fromkeys(self._others[name], ())}
+        kink = min(bends, default=None)
         usable = {step: seen for step, seen in steps.items() if kink is None or step < kink}
-        least = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
+        least = lcm(1, *(Growth(self.first, after, seen).denominator for after, seen in usable.items()))
         step = lcm(least, self._steps.get(name, 1))
-        tried = [start + after for after in (step, *usable) if after % step == 0]
+        known = len(self._known.get(name, ())) >= LEAST_KNOWN
+        tried = [start + after for after in (*([] if known else [step]), *usable) if after % step == 0]
         found = [start, *(value for value in dict.fromkeys(tried) if self._seen(name, value) is not None)]
-        return Axis(name, role, start, step, sorted(found), least, None if kink is None else start + kink)
+        if kink is None:
+            return Axis(name, role, start, step, sorted(found), least)
+        beyond = tuple(sorted([start + after for after in (*self._others[name], *steps) if after >= kink]))
+        return Axis(name, role, start, step, sorted(found), least, start + kink, beyond, bends[kink])
 
-    def _kink(self, name: str, steps: Mapping[int, Observation]) -> int | None:
-        """Return a step beyond which dimensions grow by less, or operations are others; None if there is none."""
-        pairs = pairwise(steps.items())
-        bent = next((large for (small, near), (large, far) in pairs if self._bent(small, near, large, far)), None)
-        return min((each for each in (bent, self._others.get(name)) if each is not None), default=None)
+    def _at(self, name: str, value: int) -> Observation | None:
+        """Return the capture with another value of one size; None if forward or a limit refuses it."""
+        return self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
 
-    def _denominator(self, step: int, seen: Observation) -> int:
-        """Return by what a step must be divisible, so that all dimensions grow by whole numbers."""
-        pairs = set(zip(self.first.dims, seen.dims, strict=True))
-        return lcm(1, *(Fraction(after - before, step).denominator for before, after in pairs))
+    def reach(self, axis: Axis, most: int) -> None:
+        """Keep the capture with the largest value that a size may have, and make none with larger ones."""
+        self.limits[axis.name] = (self.limits.get(axis.name, (1, None))[0], most)
+        if most not in axis.values and self._seen(axis.name, most) is not None:
+            axis.values.append(most)
 
     def _seen(self, name: str, value: int) -> Observation | None:
         """Return and keep the capture with another value of one size, if its operations correspond."""
-        seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+        seen = self._at(name, value)
         if seen is None or not self.is_same(seen):
             return None
         self.points[tuple({**self.base, name: value}.values())] = seen
         return seen
-
-    def limit(self, name: str, most: int) -> None:
-        """Make no more captures with larger values of a size."""
-        self.limits[name] = (self.limits.get(name, (1, None))[0], most)
 
     def _is_allowed(self, name: str, value: int) -> bool:
         least, most = self.limits.get(name, (1, None))
@@ -220,20 +194,49 @@ class Explorer:
 
     # --- at mixed sizes --------------------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Make the captures that only check: a small one and a large one, at sizes that no axis has."""
-        for options in (_small, _large):
-            each = [options(axis, place) for place, axis in enumerate(self.axes)]
-            for sizes in zip(*each, strict=True):
-                if self._is_apart(sizes) and self._keep(self.held, sizes):
-                    break
+    def hold_large(self) -> None:
+        """Make a capture that only checks, at sizes that are larger than all others."""
+        each = [axis.large(place) for place, axis in enumerate(self.axes)]
+        self._keep_first(self.held, zip(*each, strict=True))
 
-    def hold_above(self) -> bool:
-        """Check with a size above the base instead of a small one, where costs may be others; return if that works."""
-        for point in [each for each in self.held if any(map(int.__lt__, each, self.base.values()))]:
-            self.dropped[point] = self.held.pop(point)
-        each = [_small(axis, place)[1:] for place, axis in enumerate(self.axes)]
-        return any(self._is_apart(sizes) and self._keep(self.held, sizes) for sizes in zip(*each, strict=True))
+    def hold_small(self, disagreeing: Callable[[Point, Observation], int]) -> None:
+        """Make a capture that only checks, at small sizes or, if some formulas do not agree there, above the base.
+
+        Args:
+            disagreeing: how many formulas do not agree with a capture.
+        """
+        tried: dict[Point, Observation] = {}
+        numbers: dict[Point, int] = {}
+        for options in self._small_options():
+            point = self._keep_first(tried, options)
+            if point is not None:
+                numbers[point] = disagreeing(point, tried[point])
+                if not numbers[point]:
+                    break
+        best = min(numbers, key=lambda point: numbers[point], default=None)
+        for point, seen in tried.items():
+            kept = self.held if point == best or not self.is_below(point) else self.dropped
+            kept[point] = seen
+        self.held = dict(sorted(self.held.items(), key=lambda each: each[0]))
+
+    def is_below(self, point: Point) -> bool:
+        """Whether a size is smaller than that of the base."""
+        return any(map(int.__lt__, point, self.base.values()))
+
+    def _small_options(self) -> Iterator[Iterable[Point]]:
+        """Yield options for small sizes: with ones where that shows more, with none, and above the base."""
+        each = [axis.small(place) for place, axis in enumerate(self.axes)]
+        short = [axis.role == SEQUENCE and axis.step == 1 and self._is_allowed(axis.name, 1) for axis in self.axes]
+        batch = {axis.name: 1 for axis in self.axes if axis.role == BATCH}
+        if any(short) or not self._observer.has({**self.base, **batch}):
+            is_one = [axis.role == BATCH or is_short for axis, is_short in zip(self.axes, short, strict=True)]
+            yield zip(*((1,) * 4 if one else sizes for one, sizes in zip(is_one, each, strict=True)), strict=True)
+        yield zip(*each, strict=True)
+        yield zip(*(sizes[1:] for sizes in each), strict=True)
+
+    def _keep_first(self, found: dict[Point, Observation], options: Iterable[Point]) -> Point | None:
+        """Capture at the first of these sizes that forward accepts, and that no axis and no other check has."""
+        return next((point for point in options if self._is_apart(point) and self._keep(found, point)), None)
 
     def _is_apart(self, sizes: Sequence[int]) -> bool:
         """Whether no size is one of an axis or of another check."""
@@ -243,11 +246,11 @@ class Explorer:
     def more(self) -> bool:
         """Make one more capture at mixed sizes; return whether forward accepts them."""
         self._mixed += 1
-        sizes = [_between(axis, place, self._mixed) for place, axis in enumerate(self.axes)]
-        return self._keep(self.points, sizes)
+        return self._keep(
+            self.points, tuple([axis.between(place, self._mixed) for place, axis in enumerate(self.axes)])
+        )
 
-    def _keep(self, found: dict[Point, Observation], sizes: Sequence[int]) -> bool:
-        point = tuple(sizes)
+    def _keep(self, found: dict[Point, Observation], point: Point) -> bool:
         is_allowed = all(self._is_allowed(name, size) for name, size in zip(self.base, point, strict=True))
         if not is_allowed or point in self.points or point in self.held:
             return False
@@ -256,31 +259,3 @@ class Explorer:
             return False
         found[point] = seen
         return True
-
-
-def _small(axis: Axis, place: int) -> tuple[int, ...]:
-    """Return small sizes that no axis has, to be tried in order."""
-    if axis.role == BATCH:
-        return (axis.base + 2,) * 4
-    less = axis.base * max(1 + 2 * place, 3) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
-    less -= (less - axis.base) % axis.step
-    after = [axis.base + axis.step * (2 + place + more) for more in range(9)]
-    later = [size for size in after if size not in axis.values]
-    return (less if less > 1 else later[0], *later[:3])
-
-
-def _large(axis: Axis, place: int) -> tuple[int, ...]:
-    """Return sizes larger than all of the axis, then smaller ones."""
-    if axis.role == BATCH:
-        return (axis.base + 4,) * 4
-    most = max(axis.values)
-    steps = (most - axis.base) // axis.step
-    larger = most + axis.step * (3 + 2 * place)
-    return (larger, *(axis.base + axis.step * (steps * part // 8 + 1 + place) for part in (7, 5, 2)))
-
-
-def _between(axis: Axis, place: int, number: int) -> int:
-    """Return one of the first sizes of an axis, another combination for each number."""
-    if axis.role == BATCH:
-        return axis.base + (0, 1, 3)[(number + 1) % 3]
-    return axis.base + axis.step * (1 + (number * (2 * place + 1) + place) % 6)

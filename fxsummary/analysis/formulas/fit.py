@@ -129,6 +129,7 @@ def _supports(axes: tuple[frozenset[int], ...], batch: int | None) -> tuple[Supp
     inner = list(dict.fromkeys(_inner([axes[place] for place in rest])))
     constant = (0,) * len(rest)
     inner += [tuple([each for each in one if each != constant]) for one in inner if constant in one and len(one) > 1]
+    inner += [(constant,)] if any(constant in one for one in inner) else []
     found: dict[frozenset[Exponents], None] = {}
     if batch is None:
         found = dict.fromkeys(map(frozenset, inner))
@@ -161,8 +162,15 @@ def _inner(axes: Sequence[frozenset[int]]) -> Iterator[Support]:
 
 
 @cache
-def axis_exponents(points: tuple[tuple[int, int], ...]) -> frozenset[int]:
-    """Return the exponents that occur in the polynomial through these pairs of size and value."""
+def axis_exponents(points: tuple[tuple[int, int], ...], step: int) -> frozenset[int] | None:
+    """Return the exponents that occur in the polynomial through these pairs of size and value.
+
+    None if it is not whole at further sizes, as any count is.
+    """
     pairs = sorted(points)
     found = newton([size for size, _ in pairs], [number for _, number in pairs])
+    if any(number.denominator > 1 for number in found):
+        for size in range(pairs[0][0], pairs[0][0] + step * (len(pairs) + 1), step):
+            if sum(number * size**power for power, number in enumerate(found)).denominator > 1:
+                return None
     return frozenset(power for power, number in enumerate(found) if number)

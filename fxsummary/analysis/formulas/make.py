@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 
-from fxsummary.analysis.formulas.explore import Explorer
+from fxsummary.analysis.formulas.explore import Explorer, Point
 from fxsummary.analysis.formulas.fit import Solver, Support, axis_exponents, supports
-from fxsummary.analysis.formulas.observe import Key, Observer
+from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH
 from fxsummary.graph.polynomial import Exponents, Polynomial
 
@@ -28,6 +28,9 @@ _WHOLE = frozenset([""])
 Column = tuple[int, ...]
 """A number at all points."""
 
+Number = tuple[str, int | str | tuple[int, int]]
+"""A quantity, and an operation, the path of a module, or the first and the last operation of a life."""
+
 
 class Fitting:
     """Fits polynomials to the captures of an explorer; equal columns of numbers are fitted once."""
@@ -37,38 +40,37 @@ class Fitting:
         self._names = tuple(explorer.base)
         self._lines = [self._on_axis(place) for place in range(len(explorer.axes))]
         self._batch = next((place for place, axis in enumerate(explorer.axes) if axis.role == BATCH), None)
-        self._rejected: dict[tuple[str, int | str], set[Support]] = defaultdict(set)
-        self._found: dict[tuple[str, int | str], Polynomial | None] = {}
-        self._hopeless: set[tuple[str, int | str]] = set()
+        self._rejected: dict[Number, set[Support]] = defaultdict(set)
+        self._found: dict[Number, Polynomial | None] = {}
+        self._hopeless: set[Number] = set()
 
     def fit(self) -> None:
         """Fit all numbers; capture more where that is needed to find their terms."""
         if not self._names:  # one capture is all that there is
-            self._found = {key: Polynomial.of((), {(): column[0]}) for key, column in self._columns()}
+            for columns in (self._costs, self._holdings):
+                each = columns([self._explorer.first])
+                self._found |= {key: Polynomial.of((), {(): column[0]}) for key, column in each}
             return
         self._fit()
         if self.windows() and not self._explorer.is_widened:
             return
-        self._explorer.hold()
-        self._checked()
-        before, held = self._found, dict(self._explorer.held)
-        if self._unknown() and self._explorer.hold_above():
-            unknown, self._found = self._unknown(), {}
-            self._rejected.clear()
-            self._checked()
-            if self._unknown() == unknown:  # it was not for the small size
-                self._found, self._explorer.held = before, held
-                self._explorer.dropped.clear()
-
-    def _unknown(self) -> int:
-        """Return how many numbers have no polynomial."""
-        return sum(found is None for found in self._found.values())
-
-    def _checked(self) -> None:
-        """Fit all numbers, with as many captures at mixed sizes as that takes, and check them."""
+        self._explorer.hold_large()
+        self._mix()
+        self._explorer.hold_small(self._disagreeing)
+        self._mix()
         if len(self._explorer.held) < LEAST_HELD:
             self._found = dict.fromkeys(self._found)
-            return
+
+    def _disagreeing(self, point: Point, seen: Observation) -> int:
+        """Return how many of the polynomials do not give the captured number at a point."""
+        sizes = dict(zip(self._names, point, strict=True))
+        pairs = {(self._found[key], number) for key, (number,) in self._costs([seen])}
+        most = max((each(**sizes) for each in set(self.timeline()) if each is not None), default=None)
+        others = sum(found is not None and found(**sizes) != number for found, number in pairs)
+        return others + (most is not None and most != seen.whole["peak", ""])
+
+    def _mix(self) -> None:
+        """Fit all numbers, with as many captures at mixed sizes as that takes."""
         most = max(MOST_CAPTURES, self._observer.count + LEAST_MIXED)
         while self._fit() and any(self._observer.count < most and self._explorer.more() for _ in range(8)):
             pass
@@ -90,14 +92,13 @@ class Fitting:
         ]
         return all(polynomial(**sizes).denominator == 1 for sizes in further)
 
-    def sums(self) -> dict[Key, Polynomial | None]:
-        """Return the polynomial of each module and quantity, None if it is none; not those of the peak."""
+    @cached_property
+    def sums(self) -> Mapping[Key, Polynomial | None]:
+        """The polynomial of each module and quantity, None if it is none; not those of the peak."""
         found = {(quantity, path): each for (quantity, path), each in self._found.items() if isinstance(path, str)}
         first = self._explorer.first
         zero = Polynomial(self._names)
         for quantity in first.parts if not self._explorer.is_unrolled else ():
-            if quantity in ("peak", "workspace"):
-                continue
             every = [_WHOLE] * len(first.paths) if quantity == "saved_bytes" else first.paths
             totals: dict[str, Polynomial | None] = dict.fromkeys({path for paths in every for path in paths}, zero)
             for place, paths in enumerate(every):
@@ -109,21 +110,46 @@ class Fitting:
             found |= {(quantity, path): total for path, total in totals.items()}
         return found
 
-    def timeline(self) -> tuple[list[Polynomial | None], bool]:
-        """Return the bytes in use while each operation runs, and whether all of them are known."""
-        places = range(len(self._explorer.first.structure))
-        changes = [self._found.get(("peak", place)) for place in places]
-        inside = [self._found.get(("workspace", place)) for place in places]
-        living: list[Polynomial | None] = list(accumulate(changes, _added))
-        found = list(map(_added, living, inside))
-        return found, None not in found
+    @property
+    def is_known(self) -> bool:
+        """Whether the bytes in use are known while each operation runs."""
+        found = [each for (quantity, _), each in self._found.items() if quantity in ("workspace", "living")]
+        return bool(found) and None not in found
+
+    def timeline(self) -> list[Polynomial | None]:
+        """Return the bytes in use while each operation runs; None where they are unknown."""
+        end = len(self._explorer.first.structure)
+        changes = [Polynomial(self._names)] * (end + 2)
+        found = [self._found.get(("workspace", place)) for place in range(end)]
+        for (_, life), polynomial in self._found.items():
+            if isinstance(life, tuple):
+                birth, death = life
+                if polynomial is None:
+                    found[birth : death + 1] = [None] * len(found[birth : death + 1])
+                else:
+                    changes[birth] += polynomial
+                    changes[death + 1] -= polynomial
+        living = accumulate(changes[:end])
+        return [None if inside is None else more + inside for more, inside in zip(living, found, strict=True)]
 
     def _fit(self) -> bool:
-        """Fit all numbers; return whether more captures may lead to more polynomials."""
-        points, held = list(self._explorer.points), list(self._explorer.held)
-        solver_of = cache(lambda support: Solver(support, [*points, *held], len(held)))
+        """Fit all numbers; return whether more captures may lead to more polynomials.
+
+        What each operation holds may be other at small sizes, such as a batch of one: there the peak is checked.
+        """
+        held = self._explorer.held
+        above = {point: seen for point, seen in held.items() if not self._explorer.is_below(point)}
+        return self._fit_each(self._costs, held) | self._fit_each(self._holdings, above)
+
+    def _fit_each(
+        self,
+        columns: Callable[[Sequence[Observation]], Iterator[tuple[Number, Column]]],
+        held: Mapping[Point, Observation],
+    ) -> bool:
+        points = [*self._explorer.points, *held]
+        solver_of = cache(lambda support: Solver(support, points, len(held)))
         known: dict[Column, tuple[Polynomial | None, bool]] = {}
-        for key, column in self._columns():
+        for key, column in columns([*self._explorer.points.values(), *held.values()]):
             if column not in known:
                 known[column] = self._polynomial(column, solver_of, self._rejected[key])
             self._found[key], may_help = known[column]
@@ -131,18 +157,27 @@ class Fitting:
                 self._hopeless.add(key)
         return any(may_help for _, may_help in known.values())
 
-    def _columns(self) -> Iterator[tuple[tuple[str, int | str], Column]]:
-        """Yield the numbers of the operations, and those that do not add up, at all points."""
-        seen = [*self._explorer.points.values(), *self._explorer.held.values()]
-        for quantity in seen[0].parts if not self._explorer.is_unrolled else ():
+    def _costs(self, seen: Sequence[Observation]) -> Iterator[tuple[Number, Column]]:
+        """Yield the numbers of the operations that add up, and of the modules those that do not, in captures."""
+        if self._explorer.is_unrolled:
+            for key in self._explorer.first.values:
+                yield key, tuple([each.values.get(key, 0) for each in seen])
+            return
+        for quantity in self._explorer.first.parts:
             columns = zip(*(each.parts[quantity] for each in seen), strict=True)
             yield from (((quantity, place), column) for place, column in enumerate(columns))
-        for key in seen[0].values if self._explorer.is_unrolled else seen[0].whole:
-            if self._explorer.is_unrolled or key not in (("saved_bytes", ""), ("peak", "")):
-                yield (
-                    key,
-                    tuple([(each.values if self._explorer.is_unrolled else each.whole).get(key, 0) for each in seen]),
-                )
+        for key in self._explorer.first.whole:
+            if key not in (("saved_bytes", ""), ("peak", "")):
+                yield key, tuple([each.whole.get(key, 0) for each in seen])
+
+    def _holdings(self, seen: Sequence[Observation]) -> Iterator[tuple[Number, Column]]:
+        """Yield the bytes that operations hold while they run, and those that they make, in captures."""
+        if self._explorer.is_unrolled:
+            return
+        for place, column in enumerate(zip(*(each.workspaces for each in seen), strict=True)):
+            yield ("workspace", place), column
+        for life in dict.fromkeys(life for each in seen for life in each.lives):
+            yield ("living", life), tuple([each.lives.get(life, 0) for each in seen])
 
     def _on_axis(self, place: int) -> list[int]:
         """Return the numbers of the captures in which only one size differs from the base."""
@@ -159,14 +194,14 @@ class Fitting:
     ) -> tuple[Polynomial | None, bool]:
         """Return the polynomial through the values, and whether more captures may help if there is none."""
         points = list(self._explorer.points)
-        axes = tuple([
-            axis_exponents(tuple([(points[number][place], column[number]) for number in line]))
-            for place, line in enumerate(self._lines)
-        ])  # fmt: skip
-        if any(max(axis, default=0) > max(len(line) - 2, 2) for axis, line in zip(axes, self._lines, strict=True)):
-            return None, False
+        axes = []
+        for place, (line, axis) in enumerate(zip(self._lines, self._explorer.axes, strict=True)):
+            found = axis_exponents(tuple([(points[number][place], column[number]) for number in line]), axis.step)
+            if found is None or max(found, default=0) > max(len(line) - 2, 2):
+                return None, False
+            axes.append(found)
         may_help = False
-        for support in supports(axes, self._batch):
+        for support in supports(tuple(axes), self._batch):
             if support in rejected:
                 continue
             if len(support) > len(points):
@@ -185,7 +220,3 @@ class Fitting:
 
 LEAST_HELD = 2
 """Number of captures that a polynomial must agree with, and that it was not made from."""
-
-
-def _added(one: Polynomial | None, other: Polynomial | None) -> Polynomial | None:
-    return None if one is None or other is None else one + other

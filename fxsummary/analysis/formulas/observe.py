@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 from torch import nn
@@ -18,6 +18,7 @@ from fxsummary.errors import FxsummaryError
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves
+from fxsummary.passes.memory import lives
 
 Key = tuple[str, str]
 """A quantity, and the path of a module."""
@@ -33,8 +34,9 @@ class Observation:
     Attributes:
         structure: the operations in order.
         dims: the dimensions of all results, in order.
-        parts: numbers of each operation by quantity. Costs add up over the operations of a module, changes of the
-            living bytes ("peak") up to an operation; "workspace" is what it holds besides while it runs.
+        parts: numbers of each operation by quantity, which add up over the operations of a module.
+        workspaces: bytes that each operation holds only while it runs.
+        lives: bytes that operations make, by the positions of the first and the last operation that they live through.
         paths: the modules that each operation runs in.
         doubts: whether the FLOPs of each operation are unknown, and whether it depends on assumed values.
         whole: numbers that are no sums over operations, by quantity and module path.
@@ -48,6 +50,8 @@ class Observation:
     structure: tuple[tuple[str, str], ...]
     dims: tuple[int, ...]
     parts: Mapping[str, tuple[int, ...]]
+    workspaces: tuple[int, ...]
+    lives: Mapping[tuple[int, int], int]
     paths: tuple[frozenset[str], ...]
     doubts: tuple[tuple[bool, bool], ...]
     whole: Mapping[Key, int]
@@ -105,6 +109,10 @@ class Observer:
             self._known[key] = self._captured(sizes)
         return self._known[key]
 
+    def has(self, sizes: Sizes) -> bool:
+        """Whether the model was captured with these sizes."""
+        return self.named.key(sizes) in self._known
+
     def keep(self, captured: ModelGraph) -> None:
         """Take a graph that was captured before for the capture at the sizes of its inputs."""
         self.count += 1
@@ -123,7 +131,10 @@ class Observer:
         except FxsummaryError as error:
             self.refusals.append(error)
             return None
-        return self.observed(captured)
+        found = self.observed(captured)
+        del captured
+        gc.collect(1)  # what a capture leaves in reference cycles is freed faster while it is young
+        return found
 
     def observed(self, captured: ModelGraph) -> Observation | None:
         """Return what a graph shows; None if it is not the whole of forward, with all shapes."""
@@ -139,17 +150,16 @@ class Observer:
         by_module: Mapping[Key, int] = {}
         if self._saved is not None:
             saved["saved_bytes"], by_module = self._saved(captured)
-        living = [total - inside for total, inside in zip(memory.timeline, memory.workspaces, strict=True)]
         return Observation(
             structure=tuple([(data["module"], data["target"]) for data in nodes]),
             dims=tuple([size for data in nodes for spec in leaves(data["outputs"]) for size in spec.shape]),
             parts={
                 "flops": tuple([data["flops"] or 0 for data in nodes]),
                 "output_bytes": tuple([data["output_bytes"] or 0 for data in nodes]),
-                "peak": tuple([after - before for before, after in pairwise((0, *living))]),
-                "workspace": memory.workspaces,
                 **saved,
             },
+            workspaces=memory.workspaces,
+            lives=_lives(captured),
             paths=tuple([frozenset(["", *[each.path for each in data["module_stack"]]]) for data in nodes]),
             doubts=tuple([(data["flops"] is None, data["assumed"] or data["trust"] == "assumed") for data in nodes]),
             whole={**cached, ("peak", ""): memory.peak, **by_module},
@@ -159,6 +169,15 @@ class Observer:
             modules={path: each.type for path, each in captured.modules.items()},
             model=captured.name,
         )
+
+
+def _lives(captured: ModelGraph) -> dict[tuple[int, int], int]:
+    """Return the bytes that operations make, by their first and last operation."""
+    found: dict[tuple[int, int], int] = defaultdict(int)
+    for storage, (birth, death) in zip(captured.storages, lives(captured), strict=True):
+        if storage.kind == "activation" and birth <= death:
+            found[birth, death] += storage.nbytes
+    return found
 
 
 def saved_for_backward(captured: ModelGraph, device: str) -> tuple[tuple[int, ...], dict[Key, int]]:

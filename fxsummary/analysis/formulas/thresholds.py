@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-from fxsummary.analysis.formulas.explore import Axis, Explorer
+from fxsummary.analysis.formulas.axis import Axis, Growth
+from fxsummary.analysis.formulas.explore import Explorer
 from fxsummary.analysis.formulas.observe import Observation, Observer
 
-MOST_GUESSES = 8
+MOST_GUESSES = 2
 """Number of dimensions beyond a threshold that may be its value."""
 
 
@@ -24,15 +25,15 @@ class _Threshold:
     def __init__(self, explorer: Explorer, observer: Observer, axis: Axis) -> None:
         self._explorer, self._observer, self._axis = explorer, observer, axis
         self._last = max(axis.values)
-        self._near = explorer.points[tuple({**explorer.base, axis.name: self._last}.values())]
+        near = explorer.points[tuple({**explorer.base, axis.name: self._last}.values())]
+        self._growth = Growth(explorer.first, self._last - axis.base, near)
 
     def find(self) -> int:
-        """Return the largest value up to which all dimensions grow evenly: guessed, else found by bisection."""
+        """Return the largest value up to which dimensions grow evenly: guessed, else found by bisection."""
         assert self._axis.kink is not None
         low, high = self._last, self._axis.kink
-        beyond = self._seen(high)
         holds = cache(self._is_even)
-        for guess in self._guesses(beyond) if beyond else ():
+        for guess in self._guesses():
             if low <= guess < high and holds(guess) and not holds(guess + 1):
                 return guess
         while high - low > 1:
@@ -43,21 +44,20 @@ class _Threshold:
     def _seen(self, size: int) -> Observation | None:
         return self._observer.at({**self._explorer.base, self._axis.name: size})
 
-    def _guesses(self, beyond: Observation) -> list[int]:
+    def _guesses(self) -> list[int]:
         """Return values at which a dimension would have the size that it has beyond the threshold."""
-        base, first = self._axis.base, self._explorer.first
-        counts = Counter(size for size in beyond.dims if size > base)
-        if self._explorer.is_same(beyond):
-            step = self._last - base
-            for a, b, c in set(zip(first.dims, self._near.dims, beyond.dims, strict=True)):
-                if b > a and (c - a) * step % (b - a) == 0:
-                    counts[base + (c - a) * step // (b - a)] += len(first.dims)
-        return [size + more for size, _ in counts.most_common(MOST_GUESSES) for more in (0, 1, -1)]
+        beyond = [seen for size in self._axis.beyond if (seen := self._seen(size)) is not None]
+        if self._axis.bent:
+            dims = self._growth.dims(beyond[0], self._axis.bent)
+            steps = [(c - a) * self._growth.step // (b - a) for a, b, c in dims if b > a]
+            return [self._axis.base + min(steps)] if steps else []
+        constant = set.intersection(*(set(seen.dims) for seen in beyond)) - set(self._growth.near.dims)
+        counts = Counter(size for size in beyond[0].dims if size in constant and size > self._last)
+        return [size - less for size, _ in counts.most_common(MOST_GUESSES) for less in (0, 1)]
 
     def _is_even(self, size: int) -> bool:
         """Whether the dimensions grow up to a value as they do from the base to the values of the axis."""
-        seen, base, first = self._seen(size), self._axis.base, self._explorer.first
+        seen = self._seen(size)
         if seen is None or not self._explorer.is_same(seen):
             return False
-        dims = zip(first.dims, self._near.dims, seen.dims, strict=True)
-        return all((c - a) * (self._last - base) == (b - a) * (size - base) for a, b, c in dims)
+        return self._growth.is_even(size - self._axis.base, seen, self._axis.bent)
