@@ -37,19 +37,23 @@ class Format:
     Attributes:
         width, height: maximum size in px.
         tall: height in px from which a column is cut into parts; columns: the maximum number of parts.
+        steps: numbers of steps of leaving texts out that are tried.
     """
 
     width: float
     height: float
     tall: float = float("inf")
     columns: int = 1
+    steps: tuple[int, ...] = (0, 2, 4, STEPS)
 
 
+SCREEN_STEPS = 0, 2, 4, 5
 FORMATS = {
-    "screen": Format(1400.0, 1500.0, 1150.0, 4),
+    "screen": Format(1400.0, 1500.0, 1150.0, 4, SCREEN_STEPS),
     "column": Format(760.0, 2200.0),
     "a4": Format(860.0, 1500.0),
-    "slide": Format(1400.0, 788.0, 788.0, 4),
+    "window": Format(2400.0, 4000.0, 1500.0, 3, (0,)),
+    "slide": Format(1400.0, 788.0, 788.0, 4, SCREEN_STEPS),
 }
 
 
@@ -116,7 +120,7 @@ def _arranged(scene: Scene) -> Arrangement:
     form, texts = FORMATS[scene.page], Texts(scene)
     best: tuple[float, _Attempt, Arrangement] | None = None
     last = None
-    for attempt in _attempts(scene, form):
+    for attempt in _attempts(form):
         if best is not None and _is_enough(best[2], attempt):
             break
         if attempt.parts > 1 and best is not None and best[2].layout.uncut[1] + HEAD <= form.tall:
@@ -139,12 +143,12 @@ def _is_enough(best: Arrangement, attempt: _Attempt) -> bool:
     return attempt.steps > 0 and _is_hopeless(best)
 
 
-def _attempts(scene: Scene, form: Format) -> Iterator[_Attempt]:
-    for steps in (0, 2, 4, STEPS):
-        yield _Attempt(steps, shaped=True)
-    for steps in (0, 2, 4, STEPS):
+def _attempts(form: Format) -> Iterator[_Attempt]:
+    for step in form.steps:
+        yield _Attempt(step, shaped=True)
+    for step in form.steps:
         for parts in range(1, 4 if form.columns > 1 else 2):
-            yield _Attempt(steps, parts)
+            yield _Attempt(step, parts)
 
 
 def _is_hopeless(found: Arrangement) -> bool:
@@ -164,10 +168,11 @@ def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Ar
         limits = Limits(whole[1], whole[0], MOST_LINES)
     room = limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
     measured, planned = _planned(scene, room, attempt)
-    while planned.named:
-        name_edges(scene, planned.named)
-        measured, planned = _planned(scene, room, attempt)
     layout = place(planned, limits)
+    while layout.named:
+        name_edges(scene, layout.named)
+        measured, planned = _planned(scene, room, attempt)
+        layout = place(planned, limits)
     layout = turned_back(layout) if scene.direction == "LR" else layout
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
     size = layout.width + AROUND, layout.height + HEAD
@@ -176,10 +181,16 @@ def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Ar
 
 
 def _planned(scene: Scene, room: float, attempt: _Attempt) -> tuple[Measured, Plan]:
-    measured, shaped = measure(scene), attempt.shaped and scene.direction == "TB"
-    spacing = TILE_SPACING if scene.direction == "LR" else CARD_SPACING if _has_cards(scene) else STACK_SPACING
-    root = turned(measured.root) if scene.direction == "LR" else measured.root
-    return measured, plan(root, scene.edges, spacing, room, scene.encoded if shaped else "", shaped=shaped)
+    """Return a plan of what can be drawn; edges that cannot get names."""
+    shaped, is_turned = attempt.shaped and scene.direction == "TB", scene.direction == "LR"
+    spacing = TILE_SPACING if is_turned else CARD_SPACING if _has_cards(scene) else STACK_SPACING
+    while True:
+        measured = measure(scene)
+        root = turned(measured.root) if is_turned else measured.root
+        planned = plan(root, scene.edges, spacing, room, scene.encoded if shaped else "", shaped=shaped)
+        if not planned.named:
+            return measured, planned
+        name_edges(scene, planned.named)
 
 
 def _has_cards(scene: Scene) -> bool:

@@ -118,6 +118,7 @@ def draw_fragment(scene: Scene) -> tuple[str, Marks]:
 
     Equal scenes give equal bytes.
     """
+    scene.page = "window"
     arranged = arrange(scene)
     placed, marks = arranged.layout, Marks()
     body = Painter(scene, placed, arranged.measured, FRAGMENT_MARGIN, FRAGMENT_MARGIN, marks).paint()

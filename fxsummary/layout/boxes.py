@@ -136,6 +136,7 @@ class Layout:
         wires: all wires.
         labels: places for descriptions of values on wires.
         upwards: leaves through which values flow from the bottom to the top.
+        named: edges that the parts have no room for; the layout is without them.
         parts: number of parts that the column is cut into.
     """
 
@@ -146,6 +147,7 @@ class Layout:
     wires: list[Wire] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     upwards: set[str] = field(default_factory=set)
+    named: list[Edge] = field(default_factory=list)
     parts: int = 1
 
 

@@ -15,6 +15,8 @@ TURN = 14.0
 DOMINANT = 0.7
 """Share of the leaves from which a frame is cut inside."""
 
+MOST_CROSSING = 3
+"""Number of values that may cross a gap at which a column is cut; only one of them has a wire."""
 LOWEST = 0.3
 """Minimum height of a part, as a share of the highest."""
 
@@ -31,15 +33,30 @@ class Limits:
     columns: int = 1
 
 
-def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) -> list[Unit]:
+def cut(
+    units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits
+) -> tuple[list[Unit], list[Edge]]:
     """Return the units, or those of their largest frame, as parts that fit the width; as they were if there are none.
+
+    Return also the edges between parts for which there is no wire.
 
     Args:
         whole: layout of the units as one column.
     """
-    pieces = _pieces(units, whole, flow)
-    heights = [height for height, _ in pieces]
-    best = None
+    for most in (1, MOST_CROSSING):
+        if found := _best(_pieces(units, whole, flow, most), flow, lay, limits):
+            return [found], _unconnected(found, flow)
+    largest = max(units, key=lambda unit: sum(1 for _ in unit.leaves()))
+    dominates = sum(1 for _ in largest.leaves()) >= DOMINANT * _size(units)
+    named: list[Edge] = []
+    if largest.kind == "frame" and dominates and _is_entered_at_ends(largest.units, flow):
+        largest.units, named = cut(largest.units, lay(largest.units, (), ()), flow, lay, limits)
+    return units, named
+
+
+def _best(pieces: list[tuple[float, list[Unit]]], flow: Flow, lay: Lay, limits: Limits) -> Unit | None:
+    """Return the fewest parts that are low enough, or else the lowest parts, that fit the width."""
+    heights, best, least = [height for height, _ in pieces], None, float("inf")
     for number in range(2, min(limits.columns, len(pieces)) + 1):
         ends = _balanced(heights, number)
         starts = [0, *ends[:-1]]
@@ -48,30 +65,43 @@ def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) ->
             continue
         made = Unit("parts", units=[Unit("column", units=part) for part in _with_ports(parts, flow)])
         body = lay([made], (), ())
-        if body.width <= limits.width and (best is None or body.height < 0.85 * best[0]):
-            best = body.height, made
-        if best is not None and best[0] <= limits.height:
+        if body.width <= limits.width and body.height < 0.85 * least:
+            best, least = made, body.height
+        if least <= limits.height:
             break
-    if best is not None:
-        return [best[1]]
-    largest = max(units, key=lambda unit: sum(1 for _ in unit.leaves()))
-    if largest.kind == "frame" and sum(1 for _ in largest.leaves()) >= DOMINANT * _size(units):
-        largest.units = cut(largest.units, lay(largest.units, (), ()), flow, lay, limits)
-    return units
+    return best
+
+
+def _unconnected(parts: Unit, flow: Flow) -> list[Edge]:
+    """Return the edges from one part to another, without those of the values at ports."""
+    part_of = {leaf.key: at for at, part in enumerate(parts.units) for leaf in part.leaves()}
+    ports = {part.units[0].value: at for at, part in enumerate(parts.units) if part.units[0].kind == "port"}
+    return [
+        Edge(key, target)
+        for key, at in part_of.items()
+        for target in flow.out_of(key)
+        if part_of.get(target, at) != at and ports.get(key) != part_of[target]
+    ]
+
+
+def _is_entered_at_ends(units: list[Unit], flow: Flow) -> bool:
+    """Return whether values enter units only at the first one, and leave only from the last one."""
+    inside = {leaf.key for unit in units for leaf in unit.leaves()}
+    first, last = ({leaf.key for leaf in ends} for ends in (units[0].inputs(), units[-1].outputs()))
+    return all(
+        (key in first or inside.issuperset(flow.into(key))) and (key in last or inside.issuperset(flow.out_of(key)))
+        for key in inside
+    )
 
 
 def _size(units: list[Unit]) -> int:
     return sum(1 for unit in units for _ in unit.leaves())
 
 
-def _pieces(units: list[Unit], whole: Body, flow: Flow) -> list[tuple[float, list[Unit]]]:
-    """Return runs of units between which one value flows, made just before, with their heights."""
+def _pieces(units: list[Unit], whole: Body, flow: Flow, most: int) -> list[tuple[float, list[Unit]]]:
+    """Return runs of units, with their heights, between which few values flow, one of them to the next unit."""
     number = {leaf.key: at for at, unit in enumerate(units) for leaf in unit.leaves()}
-    last: dict[str, int] = {}
-    for key in number:
-        readers = [number[target] for target in flow.out_of(key) if target in number]
-        if readers:
-            last[key] = max(readers)
+    last = {key: max((number.get(target, len(units)) for target in flow.out_of(key)), default=0) for key in number}
     crossing = [0] * (len(units) + 1)
     for key, end in last.items():
         for at in range(number[key] + 1, end + 1):
@@ -81,13 +111,19 @@ def _pieces(units: list[Unit], whole: Body, flow: Flow) -> list[tuple[float, lis
     start = 0
     for at in range(1, len(units) + 1):
         if at < len(units) and not (
-            crossing[at] == 1 and any(last.get(leaf.key, 0) >= at for leaf in units[at - 1].outputs())
+            0 < crossing[at] <= most and _flows(units[at - 1], units[at], flow)
         ):
             continue
         bottom = tops[at] if at < len(units) else whole.height
         pieces.append((bottom - tops[start], units[start:at]))
         start = at
     return pieces
+
+
+def _flows(above: Unit, below: Unit, flow: Flow) -> bool:
+    """Return whether one value flows from a unit into the next."""
+    inputs = {leaf.key for leaf in below.inputs()}
+    return sum(not inputs.isdisjoint(flow.out_of(leaf.key)) for leaf in above.outputs()) == 1
 
 
 def _balanced(heights: list[float], number: int) -> list[int]:
@@ -122,8 +158,8 @@ def _with_ports(parts: list[list[Unit]], flow: Flow) -> list[list[Unit]]:
     """Start each part but the first with a port of the value that it reads from the part before."""
     made = [parts[0]]
     for before, part in zip(parts, parts[1:], strict=False):
-        inside = {leaf.key for unit in part for leaf in unit.leaves()}
-        later = [leaf.key for leaf in before[-1].outputs() if inside.intersection(flow.out_of(leaf.key))]
+        first = {leaf.key for leaf in part[0].inputs()}
+        later = [leaf.key for leaf in before[-1].outputs() if first.intersection(flow.out_of(leaf.key))]
         made.append([*(Unit("port", value=key) for key in later[:1]), *part])
     return made
 
@@ -150,7 +186,7 @@ def side_by_side(
             (spines[at - 1], foot), (spines[at - 1], foot + TURN), (gutter, foot + TURN), (gutter, 0.0),
             (spines[at], 0.0), (spines[at], TURN),
         ]  # fmt: skip
-        inside = {leaf.key for each in parts[at:] for leaf in each.leaves()}
+        inside = {leaf.key for leaf in part.leaves()}
         targets = tuple(target for target in flow.out_of(port.value) if target in inside)
         body.wires.append(Wire(port.value, targets, tuple(Point(*corner) for corner in corners), arrow=False))
         lowest = max(lowest, foot + TURN + 4.0)

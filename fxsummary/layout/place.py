@@ -84,13 +84,14 @@ def place(plan: Plan, limits: Limits = Limits()) -> Layout:
     """Return the layout of a plan; a column that is too high is cut into parts if the limits allow that."""
     placer = _Placer(plan.flow, plan.spacing)
     body = placer.lay(plan.units)
-    uncut = body.width, body.height
+    uncut, named = (body.width, body.height), list[Edge]()
     if limits.columns > 1 and body.height > limits.height:
-        plan.units = cut(plan.units, body, plan.flow, placer.lay, limits)
+        plan.units, named = cut(plan.units, body, plan.flow, placer.lay, limits)
         body = placer.lay(plan.units)
     padding = plan.root.padding
     layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom, uncut)
     x, y = padding.left + body.left, padding.top
+    layout.named = named
     layout.labels = [label._replace(x=label.x + x, y=label.y + y) for label in body.labels]
     layout.upwards = body.upwards
     layout.parts = max((len(unit.units) for unit in walk_units(plan.units) if unit.kind == "parts"), default=1)
