@@ -14,7 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxsummary.layout import (
-    Box, Edge, Header, Layout, Limits, Padding, Point, Rect, place, plan, turned, turned_back, walk,
+    Box,
+    Edge,
+    Header,
+    Layout,
+    Limits,
+    Padding,
+    Point,
+    Rect,
+    place,
+    plan,
+    turned,
+    turned_back,
+    walk,
 )  # fmt: skip
 
 EPS = 0.05
@@ -47,7 +59,9 @@ def nested_graphs(draw: st.DrawFn) -> tuple[Box, list[Edge]]:
     return root, sorted(edges)
 
 
-def layout(root: Box, edges: list[Edge], limits: Limits | None = None, room: float = 600.0) -> tuple[Layout, list[Edge]]:
+def layout(
+    root: Box, edges: list[Edge], limits: Limits | None = None, room: float = 600.0
+) -> tuple[Layout, list[Edge]]:
     """Return the layout, and the edges in it: those that a plan names are left out."""
     while named := set(plan(root, edges, room=room).named):
         edges = [edge for edge in edges if edge not in named]
@@ -218,7 +232,14 @@ def u_net(levels: int, encoders: int) -> tuple[Box, list[Edge]]:
     inputs, middle = [Box(f"x{e}", 60, 26) for e in range(encoders)], Box("middle", 200, 44, rows=2)
     up = [Box(f"d{n}", 200, 66, rows=3, role="join", entry=11.0) for n in reversed(range(levels))]
     rest = [Box("first", 60, 24, role="join")] if encoders > 1 else []
-    order = [*inputs, *(box for boxes in zip(*down, strict=True) for box in boxes), *rest, middle, *up, Box("out", 60, 26)]
+    order = [
+        *inputs,
+        *(box for boxes in zip(*down, strict=True) for box in boxes),
+        *rest,
+        middle,
+        *up,
+        Box("out", 60, 26),
+    ]
     edges = [Edge(a.key, b.key) for e in range(encoders) for a, b in pairwise([inputs[e], *down[e]])]
     edges += [Edge(down[e][-1].key, rest[0].key if rest else "middle") for e in range(encoders)]
     edges += [Edge(a.key, b.key) for a, b in pairwise([*rest, middle, *up, order[-1]])]

@@ -79,7 +79,13 @@ class Page:
         """Cost of the page: too large, empty area, texts left out."""
         over = log(max(self.width / self.format.width, self.height / self._tallest))
         empty = log(self.width * self.height / self.filled)
-        return (1 + 30 * over if over > 0 else 0.0) + EMPTY_COST * empty + NARROW_COST * self.left_out + PART_COST * self.parts - SHAPED * self.shaped
+        return (
+            (1 + 30 * over if over > 0 else 0.0)
+            + EMPTY_COST * empty
+            + NARROW_COST * self.left_out
+            + PART_COST * self.parts
+            - SHAPED * self.shaped
+        )
 
     @property
     def fits(self) -> bool:
@@ -108,7 +114,7 @@ def arrange(scene: Scene) -> Arrangement:
 
 
 class _Attempt(NamedTuple):
-    """Steps of leaving texts out, the number of parts that it is made narrow for, and whether as a U or with two sides."""
+    """Steps of leaving texts out, the number of parts whose width it has, and whether to look for a U or sides."""
 
     steps: int
     parts: int = 1

@@ -189,7 +189,7 @@ class Fitting:
         return picture
 
     def _opened(self, best: Opened, depth: int, level: int) -> Opened:
-        """Open blocks of a level where they fit, all of a kind; only the first one if nothing else shows much of the cost."""
+        """Open blocks of a level where they fit, all of a kind; only the first one if much of the cost is hidden."""
         for blocks in self._kinds(best.picture, level):
             opened = self._with(best, depth, blocks)
             if opened is best and len(blocks) > 1 and self.hides_much(best.picture):
@@ -214,7 +214,7 @@ class Fitting:
         return Opened(picture, paths) if page.fits and self.value(picture) > self.value(best.picture) else best
 
     def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
-        """Return the closed blocks of a level by class and size, those of one parent together, most costly ones first."""
+        """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
         paths: dict[tuple[str, int], list[str]] = {}
         flops: Counter[tuple[str, int]] = Counter()
         closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}

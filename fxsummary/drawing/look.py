@@ -40,9 +40,7 @@ class Look:
     page: str = "screen"
 
 
-def look(
-    color: str, direction: str, show: Iterable[str] | None, source_url: str | None, page: str = "screen"
-) -> Look:
+def look(color: str, direction: str, show: Iterable[str] | None, source_url: str | None, page: str = "screen") -> Look:
     """Return the look for user options.
 
     Raises:

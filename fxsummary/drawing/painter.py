@@ -103,8 +103,8 @@ class Painter:
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
         shapes_of = {item.key: item.shape for item in self.scene.items()}
         for label in self.layout.labels:
-            place = label.x + self.dx, label.y + self.dy
-            self.wires.append(text(*place, shapes_of[label.value], 10, "mu m", **MIDDLE))
+            x, y = label.x + self.dx, label.y + self.dy
+            self.wires.append(text(x, y, shapes_of[label.value], 10, "mu m", **MIDDLE))
         if self.scene.direction == "TB":
             self._edge_shapes()
 

@@ -218,8 +218,8 @@ class Composer:
             row.config = short(inside if closed_inside(data) else uncounted(data), longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.chips += [(name, NAME) for key in row.keys for name in self.named.get(key, ())]
-        names = [self.names[key] for key in row.keys if key in self.names]
-        row.chips += [(name, NAME) for name in names if name not in (row.label, end_of(row.path))]
+        made = [self.names[key] for key in row.keys if key in self.names]
+        row.chips += [(name, NAME) for name in made if name not in (row.label, end_of(row.path))]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))
         if row.change:

@@ -1,6 +1,19 @@
 """Lay out nested boxes with edges: positions and orthogonal routes. Independent of models and drawing."""
 
-from fxsummary.layout.boxes import Box, Edge, Header, Layout, Padding, Point, Rect, Spacing, Wire, turned, turned_back, walk
+from fxsummary.layout.boxes import (
+    Box,
+    Edge,
+    Header,
+    Layout,
+    Padding,
+    Point,
+    Rect,
+    Spacing,
+    Wire,
+    turned,
+    turned_back,
+    walk,
+)
 from fxsummary.layout.parts import Limits
 from fxsummary.layout.place import Plan, place, plan
 

@@ -55,9 +55,7 @@ def _make_room(encoders: list[Column], decoder: Column, parts: list[list[Edge]])
     """Stretch the foot of the decoder until it is below both encoders, which lead into it."""
     first = decoder.places[0].stop.unit.box.key
     inner = parts[0][-1]
-    below = max(
-        column.height - column.tap_of(edges[-1].source) for column, edges in zip(encoders, parts, strict=True)
-    )
+    below = max(column.height - column.tap_of(edges[-1].source) for column, edges in zip(encoders, parts, strict=True))
     room = decoder.entry_of(inner.target) - decoder.entry_of(first)
     decoder.stretch(first, inner.target, below + ACROSS - room)
 
@@ -81,7 +79,10 @@ class _Placing:
         self.tops = [self.top + level for level in levels]
         lowest = min(self.tops)
         self.top, self.tops = self.top - min(lowest, 0.0), [each - min(lowest, 0.0) for each in self.tops]
-        self.gaps = [(bodies[0].right, self.spine - up.left), (self.spine + up.right, self.spines[-1] - bodies[-1].left)]
+        self.gaps = [
+            (bodies[0].right, self.spine - up.left),
+            (self.spine + up.right, self.spines[-1] - bodies[-1].left),
+        ]
         for body, x, y in zip(bodies, self.spines, self.tops, strict=True):
             self.body.add(body, x, y)
         self.body.add(up.flipped(), self.spine, self.top)
@@ -93,7 +94,9 @@ class _Placing:
 
     def add_skips(self) -> None:
         """Add the straight wires across, with labels."""
-        for column, edges, x, top, gap in zip(self.encoders, self.parts, self.spines, self.tops, self.gaps, strict=False):
+        for column, edges, x, top, gap in zip(
+            self.encoders, self.parts, self.spines, self.tops, self.gaps, strict=False
+        ):
             for edge in edges:
                 box, y = self.body.boxes[edge.target], top + column.tap_of(edge.source)
                 end = box.x if x < self.spine else box.right
@@ -128,13 +131,12 @@ class _Placing:
 
     def leave(self) -> None:
         """Lead in from above, and from the top of the decoder around it to below the U."""
-        if any(True for column in self.encoders for _ in column.incoming):
-            for edge in self.encoders[0].incoming:
-                self._wire(edge.source, (edge.target,), [(0.0, 0.0), (0.0, self.tops[0])])
-        if not self.decoder.leaving:
+        for edge in self.encoders[0].incoming:
+            self._wire(edge.source, (edge.target,), [(0.0, 0.0), (0.0, self.tops[0])])
+        if not self.decoder.outgoing:
             return
         lane, end = self.body.right + ACROSS, self.body.height + ACROSS
-        for edge in self.decoder.leaving:
+        for edge in self.decoder.outgoing:
             corners = [(self.spine, self.top), (self.spine, self.top - ACROSS), (lane, self.top - ACROSS), (lane, end)]
             self._wire(edge.source, (edge.target,), [*corners, (0.0, end), (0.0, end + 2.0)])
         self.body.right, self.body.height = lane, end + 2.0

@@ -179,7 +179,9 @@ def turned(root: Box) -> Box:
     Headers of groups are then beside the contents, and no wire runs through them; they set the least height.
     """
     padding = Padding(root.padding.left, root.padding.bottom, root.padding.right, root.padding.top)
-    copy = replace(root, width=root.height, height=root.width, padding=padding, header=Header(), anchor=None, entry=None)
+    copy = replace(
+        root, width=root.height, height=root.width, padding=padding, header=Header(), anchor=None, entry=None
+    )
     copy.rows = 0
     if root.children is not None:
         copy.height = max(copy.height, sum(root.header))

@@ -82,7 +82,7 @@ class _Reduction:
                     self.readers[at].add(NOTHING)
             for source in sources or {NOTHING}:
                 self.readers.setdefault(source, set()).add(at)
-        for at in self.chains:
+        for at in range(len(units)):
             first = min((reader for reader in self.readers[at] if isinstance(reader, int)), default=None)
             if not self.sources[at] and first is not None and self.chains[at][0].kind == "leaf":
                 self.place[id(self.chains[at][0])] = first - 0.25  # just before its first reader
@@ -182,10 +182,10 @@ class _Reduction:
         tables = self._are_tables(branches)
         rows = [sum(unit.box.rows for unit in chain) for chain in units]
         two = join.kind == "leaf" and join.box.role == "join" and len(self.sources[target]) == len(branches) == 2
-        if two and not (tables and rows == [1, 1]) and source != NOTHING:
-            if bypass := self._bypass(join, branches):
-                self._remove(bypass[0])
-                return [source, target]
+        bypasses = two and not (tables and rows == [1, 1]) and source != NOTHING
+        if bypasses and (bypass := self._bypass(join, branches)):
+            self._remove(bypass[0])
+            return [source, target]
         made = Unit("branches", units=[Unit("column", units=chain) for chain in units], value=self.value)
         made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
         if not made.rails and width_of(made, self.spacing) > self.room:

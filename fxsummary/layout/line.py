@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fxsummary.layout.boxes import Box, Edge
 from fxsummary.layout.units import LEFT, RIGHT, Flow, Unit
 
+Lane = tuple[str, bool, str]
+
 MOST_LANES = 3
 """Maximum number of lanes side by side."""
 MOST_LEGS = 6
@@ -37,7 +39,7 @@ class Arc:
         frame: innermost frame that holds all of it; None for the line itself.
         enters: whether it leaves the spine inside that frame, below its header, and not below its tail.
         trunk: whether its value also goes on along the spine.
-        box: the bypass that it leads to, beside its target.
+        box: the bypass that it leads to, beside its target; drops: whether it comes down onto that from above.
         side: right or left.
     """
 
@@ -49,6 +51,7 @@ class Arc:
     enters: bool = False
     trunk: bool = False
     box: Box | None = None
+    drops: bool = False
     side: int = RIGHT
 
     @property
@@ -64,9 +67,9 @@ class Arc:
         return range(int(2 * start), int(2 * end))
 
     @property
-    def lane(self) -> tuple[str, bool]:
-        """Arcs of one value share a lane if they leave the spine together."""
-        return self.value, self.enters
+    def lane(self) -> tuple[str, bool, str]:
+        """Arcs of one value share a lane if they leave the spine together and lie in the same frame."""
+        return self.value, self.enters, self.frame.key if self.frame else ""
 
 
 @dataclass
@@ -104,7 +107,7 @@ def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line
         for target in flow.out_of(key):
             head = number.get(target)
             if head is None:
-                if key not in ports and key not in values and tail < len(line.stops) - 1 or key not in outputs:
+                if (key not in ports and key not in values and tail < len(line.stops) - 1) or key not in outputs:
                     line.named.append(Edge(key, target))
             elif head != tail:
                 box = beside.get(target)
@@ -140,12 +143,15 @@ def _tap(line: Line, arc: Arc) -> None:
     tail, head = line.stops[arc.tail].frames, line.stops[arc.head].frames
     arc.trunk = arc.value in line.steps.get(arc.tail, {})
     after = line.stops[arc.tail + 1].frames if arc.tail + 1 < len(line.stops) else ()
-    entered = [frame for frame in head if frame in after and frame not in tail] if arc.trunk and arc.head > arc.tail else []
+    entered = (
+        [frame for frame in head if frame in after and frame not in tail] if arc.trunk and arc.head > arc.tail else []
+    )
     if entered:
         arc.frame, arc.enters = entered[-1], True
     else:
         shared = [frame for frame in head if frame in tail]
         arc.frame = shared[-1] if shared else None
+    arc.drops = arc.box is not None and arc.frame is (head[-1] if head else None)
 
 
 def _choose_sides(line: Line) -> None:
@@ -170,7 +176,7 @@ class _Choice:
         self.kept: list[Arc] = []
         self.link: list[tuple[int, int]] = []
         self.near: dict[int, list[int]] = {}
-        self.legs: dict[tuple[str, bool], int] = {}
+        self.legs: dict[Lane, int] = {}
 
     def takes(self, arc: Arc) -> bool:
         """Keep an arc, unless it cannot be drawn."""
@@ -228,7 +234,7 @@ class _Sides:
         self.line = line
         self.entries: dict[tuple[int, int], int] = {}
         self.blocked: set[tuple[int, int]] = set()
-        self.lanes: dict[tuple[int, int], set[tuple[str, bool]]] = {}
+        self.lanes: dict[tuple[int, int], set[Lane]] = {}
         self.boxes: dict[str, int] = {}
         self.open = {at for at, _ in line.openings}
         for at, stop in enumerate(line.stops):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fxsummary.layout.boxes import Box, Edge, leaves
 from fxsummary.layout.units import Flow
@@ -94,7 +95,7 @@ class _Graph:
     def bend(self) -> Bend | None:
         """Return the U, if every child has its place in it."""
         targets = list(dict.fromkeys(self.child[edge.target] for edge in self.skips))
-        if any(not self._reaches(inner, outer) for outer, inner in zip(targets, targets[1:], strict=False)):
+        if any(not self._reaches(inner, outer) for outer, inner in pairwise(targets)):
             return None
         encoders, seen = self._encoders()
         decoder = self._chain(targets[-1], self.readers, last=False)
@@ -109,8 +110,9 @@ class _Graph:
         if any((self.readers[at] | self.sources[at]) - set(others) for at in others):
             return None
         self._settle(encoders, middle, decoder)
-        named = [[self.children[at] for at in part] for part in (*encoders, middle, decoder, others)]
-        return Bend(named[: len(encoders)], *named[len(encoders) :], self.skips)
+        down = [[self.children[at] for at in encoder] for encoder in encoders]
+        rest = [[self.children[at] for at in part] for part in (middle, decoder, others)]
+        return Bend(down, rest[0], rest[1], rest[2], self.skips)
 
     def _encoders(self) -> tuple[list[list[int]], set[int]]:
         """Return the chains that lead to the innermost sources."""
@@ -141,7 +143,7 @@ class _Graph:
         return False
 
     def _settle(self, encoders: list[list[int]], middle: list[int], decoder: list[int]) -> None:
-        """Give the leaves before the heaviest child of the bottleneck to the encoder, and those after it to the decoder."""
+        """Give the leaves before the heaviest child of the bottleneck to the encoder, those after it to the decoder."""
         for encoder in encoders:
             for at in [*middle] if len(encoders) > 1 else ():
                 if self.sources[at] == {encoder[-1]} and self.children[at].children is None:

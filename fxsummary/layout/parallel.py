@@ -18,7 +18,7 @@ FORK = 12.0
 
 
 def between_rails(unit: Unit, incoming: list[Edge], outgoing: list[Edge]) -> Body:
-    """Return tables below each other: a rail on the left leads to the first row of each, one on the right from the last.
+    """Return tables below each other; a rail on the left leads into the first row of each, another one out of the last.
 
     The value of the unit comes from the left, to tables that are below the others.
     """

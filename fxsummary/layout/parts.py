@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Edge, Point, Wire
@@ -33,9 +34,7 @@ class Limits:
     columns: int = 1
 
 
-def cut(
-    units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits
-) -> tuple[list[Unit], list[Edge]]:
+def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) -> tuple[list[Unit], list[Edge]]:
     """Return the units, or those of their largest frame, as parts that fit the width; as they were if there are none.
 
     Return also the edges between parts for which there is no wire.
@@ -110,9 +109,7 @@ def _pieces(units: list[Unit], whole: Body, flow: Flow, most: int) -> list[tuple
     pieces: list[tuple[float, list[Unit]]] = []
     start = 0
     for at in range(1, len(units) + 1):
-        if at < len(units) and not (
-            0 < crossing[at] <= most and _flows(units[at - 1], units[at], flow)
-        ):
+        if at < len(units) and not (0 < crossing[at] <= most and _flows(units[at - 1], units[at], flow)):
             continue
         bottom = tops[at] if at < len(units) else whole.height
         pieces.append((bottom - tops[start], units[start:at]))
@@ -157,16 +154,14 @@ def _is_uneven(heights: list[float], ends: list[int]) -> bool:
 def _with_ports(parts: list[list[Unit]], flow: Flow) -> list[list[Unit]]:
     """Start each part but the first with a port of the value that it reads from the part before."""
     made = [parts[0]]
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in pairwise(parts):
         first = {leaf.key for leaf in part[0].inputs()}
         later = [leaf.key for leaf in before[-1].outputs() if first.intersection(flow.out_of(leaf.key))]
         made.append([*(Unit("port", value=key) for key in later[:1]), *part])
     return made
 
 
-def side_by_side(
-    bodies: list[Body], parts: list[Unit], flow: Flow, outgoing: Sequence[Edge]
-) -> Body:
+def side_by_side(bodies: list[Body], parts: list[Unit], flow: Flow, outgoing: Sequence[Edge]) -> Body:
     """Return parts next to each other, with wires from the end of each over the top of the next."""
     body, x = Body(left=bodies[0].left), -bodies[0].left
     spines: list[float] = []

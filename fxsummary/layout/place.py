@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from fxsummary.layout.bend import bent
 from fxsummary.layout.body import Body
@@ -17,6 +17,8 @@ from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
 from fxsummary.layout.sides import next_to_the_other, split
 from fxsummary.layout.units import Flow, Unit
+
+NO_LIMITS = Limits()
 
 
 @dataclass
@@ -38,7 +40,13 @@ class Plan:
 
 
 def plan(
-    root: Box, edges: list[Edge], spacing: Spacing | None = None, room: float = float("inf"), value: str = "", *, shaped: bool = True
+    root: Box,
+    edges: list[Edge],
+    spacing: Spacing | None = None,
+    room: float = float("inf"),
+    value: str = "",
+    *,
+    shaped: bool = True,
 ) -> Plan:
     """Return the arrangement of boxes.
 
@@ -60,7 +68,9 @@ def plan(
     if bend is not None:
         units = _bent(bend, flow, spacing, room)
     elif sides:
-        columns = [Unit("column", units=units_of(Box("", children=side), flow, spacing, room / 2, value)) for side in sides]
+        columns = [
+            Unit("column", units=units_of(Box("", children=side), flow, spacing, room / 2, value)) for side in sides
+        ]
         units = [Unit("sides", units=columns, value=value)]
     else:
         units = units_of(root, flow, spacing, room)
@@ -74,13 +84,14 @@ def _bent(bend: Bend, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
     if len(bend.encoders) > 1:
         parts[-2:] = [[], [*bend.middle, *bend.decoder]]
     columns = [
-        Unit("column", units=units_of(Box("", children=part), flow, spacing, room / 2) if part else []) for part in parts
+        Unit("column", units=units_of(Box("", children=part), flow, spacing, room / 2) if part else [])
+        for part in parts
     ]
     others = units_of(Box("", children=bend.others), flow, spacing, room) if bend.others else []
     return [*others, Unit("bend", units=columns, skips=bend.skips)]
 
 
-def place(plan: Plan, limits: Limits = Limits()) -> Layout:
+def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
     """Return the layout of a plan; a column that is too high is cut into parts if the limits allow that."""
     placer = _Placer(plan.flow, plan.spacing)
     body = placer.lay(plan.units)
@@ -177,9 +188,7 @@ class _Placer:
             out = [edge for edge in (_outgoing(part, self.flow, own) if part.units else ()) if edge not in unit.skips]
             into = [edge for edge in into if edge not in unit.skips]
             is_joined = part is decoder and len(encoders) > 1
-            columns.append(
-                self.column(part.units, () if is_joined else into, out, values, rises=part is decoder)
-            )
+            columns.append(self.column(part.units, () if is_joined else into, out, values, rises=part is decoder))
         middle_column = columns[-2] if middle.units else None
         return bent(columns[:-2], middle_column, columns[-1], unit.skips)
 
@@ -189,7 +198,9 @@ class _Placer:
         bodies = []
         for at, part in enumerate(unit.units):
             below = {leaf.key for each in unit.units[at + 1 :] for leaf in each.leaves()}
-            onwards = [Edge(leaf.key, to) for leaf in part.outputs() for to in self.flow.out_of(leaf.key) if to in below]
+            onwards = [
+                Edge(leaf.key, to) for leaf in part.outputs() for to in self.flow.out_of(leaf.key) if to in below
+            ]
             into = incoming if at == 0 else ()
             bodies.append(self.lay(part.units, into, outgoing if at == len(unit.units) - 1 else onwards))
         return side_by_side(bodies, unit.units, self.flow, outgoing)
@@ -199,10 +210,9 @@ class _Placer:
         incoming = [_incoming(branch, self.flow, inside) for branch in unit.units]
         outgoing = [_outgoing(branch, self.flow, inside) for branch in unit.units]
         if unit.rails:
-            return between_rails(unit, sum(incoming, []), sum(outgoing, []))
+            return between_rails(unit, [*chain.from_iterable(incoming)], [*chain.from_iterable(outgoing)])
         bodies = [
-            self.lay(branch.units, into, out)
-            for branch, into, out in zip(unit.units, incoming, outgoing, strict=True)
+            self.lay(branch.units, into, out) for branch, into, out in zip(unit.units, incoming, outgoing, strict=True)
         ]
         return next_to_each_other(bodies, incoming, outgoing, self.spacing)
 

@@ -16,12 +16,15 @@ class Unit:
     """A part of a spine.
 
     Attributes:
-        kind: a "leaf"; a "frame" around units; a "column" of units without a frame; "branches", columns that read one
-            value and go to one leaf, which stand between two "rails" or next to each other; "parts", columns that
-            continue each other and stand next to each other; "sides", two columns of which the right one reads a value of
-            the left one; a "bend", the encoders, bottleneck and decoder of a U; or a "port", at which a value comes from the part before.
+        kind: what it is.
+            "leaf": one box. "frame": a box around units. "column": units without a frame.
+            "branches": columns that read one value and go to one leaf, between two rails or next to each other.
+            "parts": columns that continue each other, next to each other.
+            "sides": two columns; the right one reads a value of the left one.
+            "bend": the encoders of a U, its bottleneck, its decoder.
+            "port": where a value comes from the part before.
         box: the box of a leaf or frame.
-        units: what a frame or column contains, in order; the branches, parts or sides; the encoders, bottleneck, decoder.
+        units: what it contains, in order.
         left, right: leaves that stand beside a leaf: what it alone reads, a bypass to it, or what alone reads it.
         rails: whether branches stand below each other, between two rails.
         skips: edges from the encoders of a U to its decoder, the outermost first.

@@ -88,7 +88,9 @@ def _carried(graph: ModelGraph, around: Mapping[str, Stack]) -> set[tuple[str, M
         inside = [key for key in graph if call in around[key]]
         reads = [(source, key) for key in inside for source in graph.sources(key) if call not in around[source]]
         operations = {key for key, _ in repeat.carried} | {key for key, _ in repeat.own}
-        first = {source for source, key in reads if operations.intersection((key, *graph.nodes[key].get("absorbed", ())))}
+        first = {
+            source for source, key in reads if operations.intersection((key, *graph.nodes[key].get("absorbed", ())))
+        }
         if not first and reads:
             first = {max((source for source, _ in reads), key=place.__getitem__)}
         found |= {(source, call) for source in first}
