@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 from typing import NamedTuple
@@ -19,15 +18,17 @@ AROUND, HEAD = 56.0, 130.0
 TILE_SPACING = Spacing(horizontal=18.0, vertical=26.0)
 MOST_LINES = 6
 """Maximum number of lines of a picture from left to right."""
-TALLEST_CARDS = 620.0
-"""Height of a page with cards from which a column is cut into parts."""
+TALLEST_CARDS, CARD_COLUMNS = 620.0, 3
+"""Height of a page with cards from which a column is cut into parts, and how many it may have on any page."""
 NARROWEST = 0.6
 """Width of a column that leaves out all that it can, as a share of its width."""
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
+LEAST_WIDTH = 460.0
+"""Width of the contents of a page that its heading needs."""
+TOO_WIDE = 3.0
+"""Cost of a page that is too wide, by however little."""
 SHAPED, SHAPED_HEIGHT = 1.0, 1.35
 """How much a shape that people draw is worth, and how much higher it may be."""
-MOST_FOR_ONE_PART = 4
-"""Number of steps of leaving texts out that are tried so that a page has one part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Arrangement:
 def arrange(scene: Scene) -> Arrangement:
     """Return the arrangement of a scene, computed once; rows lose the texts that its page has no room for."""
     if not isinstance(scene.arranged, Arrangement):
-        scene.arranged = _arranged(scene)
+        scene.arranged = _Search(scene).run()
     return scene.arranged
 
 
@@ -121,40 +122,50 @@ class _Attempt(NamedTuple):
     shaped: bool = False
 
 
-def _arranged(scene: Scene) -> Arrangement:
-    """Return the arrangement that leaves out least and fits; the one with the lowest cost if none does."""
-    form, texts = FORMATS[scene.page], Texts(scene)
-    best: tuple[float, _Attempt, Arrangement] | None = None
-    last = None
-    for attempt in _attempts(form):
-        if best is not None and _is_enough(best[2], attempt):
-            break
-        if attempt.parts > 1 and best is not None and best[2].layout.uncut[1] + HEAD <= form.tall:
-            continue
-        if attempt.parts > 1 and best is not None and best[2].page.fits:
-            continue
-        if attempt.shaped and last is not None and best is not None and not best[2].page.shaped:
-            continue
-        last, found = attempt, _laid_out(scene, texts, form, attempt)
-        if best is None or found.page.cost < best[0]:
-            best = found.page.cost, attempt, found
-    assert best is not None
-    return best[2] if best[1] == last else _laid_out(scene, texts, form, best[1])
+class _Search:
+    """The search for the arrangement that leaves out least and fits; the one with the lowest cost if none does."""
 
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.form, self.texts = scene, FORMATS[scene.page], Texts(scene)
+        self.found: dict[_Attempt, Arrangement] = {}
+        self.last = _Attempt(0)
 
-def _is_enough(best: Arrangement, attempt: _Attempt) -> bool:
-    """Return whether an attempt cannot be better: all fits in one part, or nothing that comes would fit."""
-    if best.page.fits:
-        return best.page.parts == 1 or best.page.shaped or attempt.steps > MOST_FOR_ONE_PART
-    return attempt.steps > 0 and _is_hopeless(best)
+    def run(self) -> Arrangement:
+        """Return the best arrangement, with the scene as it needs it."""
+        self._try(_Attempt(0, shaped=True))
+        if self._best[1].page.shaped:
+            self._try_steps([_Attempt(steps, shaped=True) for steps in self.form.steps[1:]])
+        if not self._best[1].page.fits:
+            several = range(1, 4 if self.form.columns > 1 else 2)
+            for parts in several:
+                self._try(_Attempt(0, parts))
+            self._try_steps([_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in several])
+        elif self._best[1].page.parts > 1:
+            self._try_steps([_Attempt(steps) for steps in self.form.steps[1:-1]])
+        attempt, best = self._best
+        return best if attempt == self.last else _laid_out(self.scene, self.texts, self.form, attempt)
 
+    @property
+    def _best(self) -> tuple[_Attempt, Arrangement]:
+        return min(self.found.items(), key=lambda each: each[1].page.cost)
 
-def _attempts(form: Format) -> Iterator[_Attempt]:
-    for step in form.steps:
-        yield _Attempt(step, shaped=True)
-    for step in form.steps:
-        for parts in range(1, 4 if form.columns > 1 else 2):
-            yield _Attempt(step, parts)
+    def _try(self, attempt: _Attempt) -> bool:
+        """Make an attempt, and return whether it fits."""
+        self.last = attempt
+        self.found[attempt] = _laid_out(self.scene, self.texts, self.form, attempt)
+        return self.found[attempt].page.fits
+
+    def _try_steps(self, attempts: list[_Attempt]) -> None:
+        """Make attempts until one fits; none but those that leave out most if they do not fit."""
+        page = self._best[1].page
+        if not attempts or (page.fits and page.parts == 1):
+            return
+        most = [attempt for attempt in attempts if attempt.steps == attempts[-1].steps]
+        if _is_hopeless(self._best[1]) or sum(self._try(attempt) for attempt in most) == 0:
+            return
+        for attempt in attempts:
+            if attempt not in self.found and self._try(attempt):
+                return
 
 
 def _is_hopeless(found: Arrangement) -> bool:
@@ -169,12 +180,15 @@ def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Ar
     narrow(scene, attempt.steps)
     whole = form.width - AROUND, form.height - HEAD
     tall = min(form.tall, TALLEST_CARDS if _has_cards(scene) else form.tall) - HEAD
-    limits = Limits(whole[0], tall, form.columns)
+    limits = Limits(whole[0], tall, max(form.columns, CARD_COLUMNS * _has_cards(scene)))
     if scene.direction == "LR":
         limits = Limits(whole[1], whole[0], MOST_LINES)
     room = limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
     measured, planned = _planned(scene, room, attempt)
     layout = place(planned, limits)
+    if layout.parts > 1 and _is_better_whole(layout, form, scene):
+        measured, planned = _planned(scene, room, attempt)
+        layout = place(planned)
     while layout.named:
         name_edges(scene, layout.named)
         measured, planned = _planned(scene, room, attempt)
@@ -184,6 +198,14 @@ def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Ar
     size = layout.width + AROUND, layout.height + HEAD
     page = Page(*size, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped)
     return Arrangement(measured, layout, page)
+
+
+def _is_better_whole(layout: Layout, form: Format, scene: Scene) -> bool:
+    """Return whether a layout in parts has more empty ground than it would have in one part, which has room."""
+    if scene.direction == "LR" or _has_cards(scene) or layout.uncut[1] > form.height - HEAD:
+        return False
+    (width, height), least = layout.uncut, LEAST_WIDTH
+    return max(width, least) * height < layout.width * layout.height
 
 
 def _planned(scene: Scene, room: float, attempt: _Attempt) -> tuple[Measured, Plan]:

@@ -11,6 +11,8 @@ from fxsummary.layout import Edge
 NAME = "name"
 """Kind of the chip of a value that comes from elsewhere, or goes there."""
 LONGEST, LONG = 18, 10
+MOST_NAMES = 4
+"""Maximum number of names in a row, beyond which only the number of further ones is given."""
 
 
 def name_edges(scene: Scene, edges: Iterable[Edge]) -> None:
@@ -24,9 +26,21 @@ def name_edges(scene: Scene, edges: Iterable[Edge]) -> None:
         if edge.source not in chosen:
             chosen[edge.source] = unique(name_of(source), taken)
             source.rows[-1].chips.append((chosen[edge.source], NAME))
-        target.rows[0].chips.append((chosen[edge.source], NAME))
+        _read(target.rows[0], chosen[edge.source])
     scene.edges = [edge for edge in scene.edges if edge not in named]
     scene.named += len(named)
+
+
+def _read(row: Row, name: str) -> None:
+    """Add the name of a value that a row reads; if there are many, only their number."""
+    names = [chip for chip in row.chips if chip[1] == NAME]
+    if len(names) < MOST_NAMES:
+        row.chips.append((name, NAME))
+    else:
+        more = names[-1][0] if names[-1][0].startswith("+") else ""
+        if more:
+            row.chips.remove(names[-1])
+        row.chips.append((f"+{int(more or 0) + 1}", NAME))
 
 
 def name_of(item: Item) -> str:

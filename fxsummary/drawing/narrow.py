@@ -7,10 +7,11 @@ import re
 from fxsummary.drawing.scene import Item, Row, Scene
 
 STEPS = 6
+LONGEST_PATH = 12
 _DEFAULTS = re.compile(r",? ?(?<![\w])(s1|dropout_p=0|scale=[\d.]+)(?![\w.])")
 _COUNT = re.compile(r"\d+ ops(, )?")
 _SHORT = {"scaled_dot_product_attention": "sdpa"}
-_TEXTS = ("label", "config", "shape", "same_shape", "share", "parameters")
+_TEXTS = ("path", "label", "config", "shape", "same_shape", "share", "parameters")
 
 
 class Texts:
@@ -37,7 +38,8 @@ class Texts:
 
 
 def narrow(scene: Scene, steps: int) -> None:
-    """Take steps: leave out 1 defaults, 2 inner shapes, 3 long names, 4 all shapes and counts, 5 bars, 6 parameters.
+    """Take steps: leave out 1 defaults, 2 inner shapes, 3 long names, 4 all shapes and counts, 5 bars, 6 parameters
+    and the beginnings of long paths.
 
     Headers lose their shares at 3, their classes at 6.
     """
@@ -68,3 +70,4 @@ def _narrow(item: Item, row: Row, step: int, last: bool) -> None:
         row.share = 0.0
     elif step == 6 and item.form == "stack":
         row.parameters = ""
+        row.path = row.path if len(row.path) <= LONGEST_PATH else f"…{row.path[-LONGEST_PATH:]}"

@@ -127,14 +127,19 @@ def draw_fragment(scene: Scene) -> tuple[str, Marks]:
 
 
 def wrapped(facts: str, width: float) -> list[str]:
-    """Break the muted line at its separators if it is too long."""
+    """Break the muted line if it is too long: between facts, and inside one that is too long for a line."""
     lines = [""]
-    for part in facts.split(" · "):
-        longer = f"{lines[-1]} · {part}" if lines[-1] else part
-        if lines[-1] and text_width(longer, 11) > width:
-            lines.append(part)
-        else:
-            lines[-1] = longer
+    for fact in facts.split(" · "):
+        words, between = [fact], " · "
+        if text_width(fact, 11) > width:
+            words = fact.split(" ")
+        for word in words:
+            longer = f"{lines[-1]}{between}{word}" if lines[-1] else word
+            if lines[-1] and text_width(longer, 11) > width:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+            between = " "
     return lines
 
 
