@@ -235,6 +235,23 @@ def test_a_bias_that_is_no_parameter_is_unknown() -> None:
     assert totals.parameter_bytes == IN * OUT + 4 * OUT + 4 * OUT
 
 
+def test_a_bias_that_is_a_buffer_is_a_parameter() -> None:
+    layer = Codebook()
+    layer.register_buffer("bias", torch.zeros(OUT))
+    totals = graph_of(layer).totals
+    assert (totals.parameters, totals.parameter_bytes, totals.buffers) == (IN * OUT + OUT, nbytes_of(layer), 0)
+
+
+def test_a_weight_that_is_no_parameter_is_unknown() -> None:
+    """Tensors in plain attributes; only a layer that declares its size is known to have a weight."""
+    layer = Layer()
+    layer.packed, layer.meta = torch.zeros(OUT, IN, dtype=torch.int8), {"scale": torch.ones(OUT, 1)}
+    layer.weight = lambda: layer.packed * layer.meta["scale"]  # type: ignore[method-assign]
+    totals = graph_of(layer).totals
+    assert (totals.parameters, totals.unknown_parameters) == (0, ("0.packed",))
+    assert (totals.parameter_bytes, totals.flops) == (IN * OUT + 4 * OUT, PRODUCT)
+
+
 def test_a_float_weight_beside_integers_is_no_packed_weight() -> None:
     """Quantization is only simulated: the layer has what its parameters say."""
     layer = nn.Linear(IN, OUT)

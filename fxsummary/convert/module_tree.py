@@ -16,7 +16,7 @@ from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import Names
 from fxsummary.convert import config
-from fxsummary.convert.stored import Represented, is_known, packed_in, represented, stored, wrapped
+from fxsummary.convert.stored import Represented, is_known, packed_in, represented, stored, unregistered, wrapped
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec, contiguous
@@ -157,8 +157,8 @@ def _own_tensors(
                 )
                 seen.add(id(tensor))
                 yield _represented(info, name, prefix, packed)
-    if packed.is_declared and isinstance(vars(module).get("bias"), torch.Tensor):  # its bytes are those of the weight
-        yield ParameterInfo(f"{prefix}bias", None, stored=())
+    if (found := unregistered(module, packed)) is not None:
+        yield ParameterInfo(prefix + found[0], None, stored=found[1])
     yield from tensors.packed.get(id(module), ())
 
 
@@ -167,7 +167,7 @@ def _represented(info: ParameterInfo, name: str, prefix: str, packed: Represente
     if name in packed.parts:
         return replace(info, buffer=False, part_of=prefix + packed.parts[name])
     if name not in packed.shapes or info.spec is None:
-        return info
+        return replace(info, buffer=False) if packed.is_declared else info  # a bias
     shape = packed.shapes[name]
     if shape is None:
         return replace(info, spec=None, stored=info.by_dtype)

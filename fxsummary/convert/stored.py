@@ -167,6 +167,23 @@ def represented(module: nn.Module, is_inside: bool = False) -> Represented:
     return Represented(shapes | inner, parts)
 
 
+def unregistered(module: nn.Module, packed: Represented) -> tuple[str, Stored] | None:
+    """Return the name of a tensor that a layer does not register but counts as a parameter, and what it is stored as.
+
+    It is the bias of a packed weight, whose bytes count with those of that weight, or the weight of a layer that
+    declares its size and registers nothing.
+    """
+    others = {name: value for name, value in vars(module).items() if name not in _OF_MODULES}
+    if packed.is_declared:
+        return ("bias", ()) if isinstance(others.get("bias"), Tensor) else None
+    registered = (*module._parameters.items(), *module._buffers.items(), *module._modules.items())
+    if _declared_size(module) is None or any(each is not None for _, each in registered):
+        return None
+    found = {name: each for name, each in others.items() if isinstance(each, Tensor)}
+    largest = max(found, key=lambda name: found[name].nbytes, default=None)
+    return None if largest is None else (largest, _counted(_held(others, _MOST)))
+
+
 def _declared_size(module: nn.Module) -> Shape | None:
     given = vars(module)
     return next(((given[a], given[b]) for a, b in _SIZES if type(given.get(a)) is type(given.get(b)) is int), None)
