@@ -27,8 +27,8 @@ _REMEDY = (
     "operation"
 )
 
-_WITH_REMEDY = ("nested tensors", "fake impl")
-"""Words of reasons that already contain a remedy."""
+_WITH_REMEDY = ("nested tensors", "fake impl", "an import failed")
+"""Words of reasons that already contain a remedy, or for which other inputs are none."""
 
 
 def of_trace(hooks: Sequence[str], stopped: Sequence[tuple[fx.Node, str]]) -> Iterator[str]:

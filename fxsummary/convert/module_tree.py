@@ -16,7 +16,7 @@ from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import Names
 from fxsummary.convert import config
-from fxsummary.convert.stored import is_known, packed_in, represented, stored, wrapped
+from fxsummary.convert.stored import Represented, is_known, packed_in, represented, stored, unregistered, wrapped
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec, contiguous
@@ -80,18 +80,22 @@ def module_tree(
     first: dict[int, str] = {}
     seen: set[int] = set()
     whole: set[str] = set()  # leaf modules that are called, with their submodules
+    packed: dict[str, Represented] = {}
     tree: dict[str, ModuleInfo] = {}
     for path, module in modules.items():
         prefix = f"{path}." if path else ""
         known = first.setdefault(id(module), path)
         if _parent(path) in whole or (path in called and default_leaf(module)):
             whole.add(path)
+        around = packed.get(_parent(path) or "")
+        packed[path] = represented(module, is_inside=around is not None and around.is_declared)
+        own = _own_tensors(module, prefix, tensors, capture, seen, packed[path]) if known == path else ()
         tree[path] = ModuleInfo(
             path=path,
             type=class_name(module),
             config=config.of_module(module),
             children=tuple([each for name, _ in module._modules.items() if (each := prefix + name) in modules]),
-            parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
+            parameters=tuple(own),
             shared_with=known if known != path else None,
             called=known in called or _parent(path) in whole,
             training=getattr(module, "training", False),
@@ -136,33 +140,38 @@ def _parent(path: str) -> str | None:
 
 
 def _own_tensors(
-    module: nn.Module, prefix: str, tensors: Tensors, capture: Capture, seen: set[int]
+    module: nn.Module, prefix: str, tensors: Tensors, capture: Capture, seen: set[int], packed: Represented
 ) -> Iterator[ParameterInfo]:
-    weight, shape = represented(module) or ("", ())
     for values, buffer in ((module._parameters, False), (module._buffers, True)):
         for name, tensor in values.items() if values else ():
             if tensor is not None:
-                first = tensors.names[id(tensor)]
+                first, spec = tensors.names[id(tensor)], spec_or_none(tensor, capture.device)
+                holder = module if packed.is_declared and name in packed.shapes else None
                 info = ParameterInfo(
                     name=prefix + name,
-                    spec=spec_or_none(tensor, capture.device),
+                    spec=spec,
                     trainable=bool(tensor.requires_grad) and not buffer,
                     buffer=buffer,
                     tied_to=first if id(tensor) in seen else None,
-                    stored=stored(tensor, module if name == weight else None),
+                    stored=None if spec is None else stored(tensor, holder),
                 )
                 seen.add(id(tensor))
-                yield _represented(info, prefix + weight, shape) if weight and name != "bias" else info
+                yield _represented(info, name, prefix, packed)
+    if (found := unregistered(module, packed)) is not None:
+        yield ParameterInfo(prefix + found[0], None, stored=found[1])
     yield from tensors.packed.get(id(module), ())
 
 
-def _represented(info: ParameterInfo, weight: str, shape: tuple[int, ...]) -> ParameterInfo:
+def _represented(info: ParameterInfo, name: str, prefix: str, packed: Represented) -> ParameterInfo:
     """Return the record of a packed weight with the shape that it represents, or of what belongs to it."""
-    if info.name != weight:
-        return replace(info, buffer=False, part_of=weight)
-    assert info.spec is not None
-    spec = contiguous(shape, info.spec.dtype, info.spec.device)
-    return replace(info, spec=spec, buffer=False)
+    if name in packed.parts:
+        return replace(info, buffer=False, part_of=prefix + packed.parts[name])
+    if name not in packed.shapes or info.spec is None:
+        return replace(info, buffer=False) if packed.is_declared else info  # a bias
+    shape = packed.shapes[name]
+    if shape is None:
+        return replace(info, spec=None, stored=info.by_dtype)
+    return replace(info, spec=contiguous(shape, info.spec.dtype, info.spec.device), buffer=False)
 
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:

@@ -77,7 +77,7 @@ class ParameterInfo:
     Attributes:
         name: dotted name as in ``named_parameters()`` or ``named_buffers()``.
         spec: shape, dtype, stride, device; the shape of a quantized weight is that of the weight that it represents;
-            None if its size is unknown (packed weights).
+            None if that is unknown (packed weights).
         trainable: ``requires_grad``; False for buffers.
         buffer: True for a buffer.
         tied_to: the first name of the same tensor, if this is a later one.
@@ -110,7 +110,9 @@ class ParameterInfo:
     @property
     def nbytes(self) -> int | None:
         """Size in bytes as it is stored; None if unknown."""
-        return None if self.spec is None else sum([numel * itemsize(dtype) for dtype, numel in self.by_dtype])
+        if self.spec is None and self.stored is None:
+            return None
+        return sum([numel * itemsize(dtype) for dtype, numel in self.by_dtype])
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +222,9 @@ def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str])
     for tensor in (each for module in graph.modules.values() for each in module.parameters if not each.read):
         if tensor.tied_to is not None or (in_rows and not tensor.buffer):
             continue
-        if tensor.spec is None:
+        if tensor.numel is None:
             unknown.append(tensor.name)
-        elif tensor.buffer:
+        if tensor.buffer and tensor.spec is not None:
             sums["buffers"] += 1
             sums["buffer_bytes"] += tensor.nbytes or 0
         else:

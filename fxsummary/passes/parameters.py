@@ -47,10 +47,9 @@ def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
     """Return the parameter attributes of an operation that first reads these, and perhaps ``unknown`` weights."""
     dtypes: dict[str, int] = {}
     elements = trainable = nbytes = 0
+    is_size_unknown = unknown or any(each.nbytes is None for each in parameters)
+    unknown = unknown or any(each.numel is None for each in parameters)
     for each in parameters:
-        if each.spec is None:
-            unknown = True
-            continue
         numel = each.numel or 0
         for dtype, count_ in each.by_dtype:
             dtypes[dtype] = dtypes.get(dtype, 0) + count_
@@ -61,7 +60,7 @@ def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
         "parameters": None if unknown else elements,
         "trainable_parameters": None if unknown else trainable,
         "parameter_names": tuple([each.name for each in parameters]),
-        "parameter_bytes": None if unknown else nbytes,
+        "parameter_bytes": None if is_size_unknown else nbytes,
         "parameter_dtypes": tuple(dtypes.items()),
     }
 
@@ -81,7 +80,7 @@ def _is_read(parameter: ParameterInfo, module: ModuleInfo, read: Collection[str]
 
 def _notes(graph: ModelGraph) -> Iterator[str]:
     parameters = [p for module in graph.modules.values() for p in module.parameters if not p.buffer]
-    unread = [p for p in parameters if not p.read and p.tied_to is None]
+    unread = [p for p in parameters if not p.read and p.tied_to is None and p.numel is not None]
     if unread and graph.captured_by != "modules" and not graph.is_partial:
         total = sum(p.numel or 0 for p in unread)
         yield f"{count(total)} parameters are never read in this forward: {listed([p.name for p in unread])}"

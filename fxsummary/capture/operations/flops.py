@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
-from fxsummary.capture.operations.packed import packed_weights
+from fxsummary.capture.operations.packed import PAIRS, packed_weights
 
 aten = torch.ops.aten
 Shape = Sequence[int]
@@ -105,6 +105,15 @@ def grouped_mm_flops(a: Shape, b: Shape, *_: object, **__: object) -> int:
     return 2 * batch * a[-2] * a[-1] * b[-1]
 
 
+def scaled_mm_flops(a: torch.Tensor, b: torch.Tensor, *_: object, **__: object) -> int:
+    """Product of matrices with scales, perhaps in groups. If elements hold two numbers each, k is twice the size.
+
+    >>> scaled_mm_flops(torch.empty(2, 4), torch.empty(4, 3))
+    48
+    """
+    return grouped_mm_flops(tuple(a.shape), tuple(b.shape)) * (2 if a.dtype is PAIRS else 1)
+
+
 def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: object, **__: object) -> int:
     """q @ kᵀ, then scores @ v, for query (…, L, E), key (…, S, E), value (…, S, Ev); masks save nothing.
 
@@ -183,10 +192,11 @@ def packed_recurrent_flops(x: Shape, hidden: object, *others: object, **_: objec
 
 _EXTRA: dict[str, Callable[..., int]] = {
     "mv": mv_flops,
-    "addmv": lambda bias, matrix, *_, **__: mv_flops(matrix),
+    **dict.fromkeys(("addmv", "addmv_"), lambda bias, matrix, *_, **__: mv_flops(matrix)),
     **dict.fromkeys(("dot", "vdot"), mv_flops),
     "linear": linear_flops,
-    "addbmm": addbmm_flops,
+    **dict.fromkeys(("addbmm", "addbmm_"), addbmm_flops),
+    **dict.fromkeys(("addmm_", "baddbmm_"), lambda bias, a, b, **_: grouped_mm_flops(a, b)),
     "_trilinear": trilinear_flops,
     **dict.fromkeys(("_cdist_forward", "_euclidean_dist"), distance_flops),
     "_pdist_forward": own_distance_flops,
@@ -219,6 +229,11 @@ _EXTRA: dict[str, Callable[..., int]] = {
 FORMULAS: dict[object, Callable[..., int]] = {
     getattr(aten, name): shape_wrapper(formula) for name, formula in _EXTRA.items() if hasattr(aten, name)
 }
+FORMULAS |= {
+    getattr(aten, name): scaled_mm_flops
+    for name in ("_scaled_mm_v2", "_scaled_grouped_mm", "_scaled_grouped_mm_v2")
+    if hasattr(aten, name)
+}
 """Formulas that torch's registry lacks, by ATen operator, in its calling convention."""
 
 OTHERS: dict[str, Callable[..., int]] = {
@@ -227,7 +242,8 @@ OTHERS: dict[str, Callable[..., int]] = {
         product_flops: "quantized.linear quantized.linear_relu quantized.linear_leaky_relu quantized.linear_tanh "
         "quantized.linear_dynamic quantized.linear_relu_dynamic quantized.linear_dynamic_fp16 "
         "quantized.linear_relu_dynamic_fp16 bitsandbytes.gemm_4bit bitsandbytes.gemv_4bit "
-        "bitsandbytes.int8_linear_matmul bitsandbytes.int8_scaled_mm bitsandbytes.int8_mixed_scaled_mm",
+        "bitsandbytes.int8_linear_matmul bitsandbytes.int8_scaled_mm bitsandbytes.int8_mixed_scaled_mm "
+        "quanto.qbytes_mm",
         packed_convolution_flops: " ".join(
             [f"quantized.conv{dim}d{kind}" for dim in (1, 2, 3) for kind in ("", "_relu", "_dynamic")]
         ),
@@ -240,13 +256,15 @@ OTHERS: dict[str, Callable[..., int]] = {
         "quantized.embedding_byte quantized.embedding_4bit quantized.embedding_bag_byte quantized.embedding_bag_4bit "
         "bitsandbytes.dequantize_4bit bitsandbytes.quantize_4bit bitsandbytes.dequantize_blockwise "
         "bitsandbytes.quantize_blockwise bitsandbytes.int8_vectorwise_quant bitsandbytes.int8_vectorwise_dequant "
-        "bitsandbytes.int8_double_quant bitsandbytes.int8_mm_dequant",
+        "bitsandbytes.int8_double_quant bitsandbytes.int8_mm_dequant quanto.quantize_symmetric "
+        "quanto.quantize_affine quanto.unpack",
     }.items()
     for name in names.split()
 }
 """Formulas for operators on quantized weights that are not of ATen, by name."""
 
 CORRECTED: dict[object, Callable[..., int]] = {
-    flop_registry.get(aten.convolution_backward): shape_wrapper(convolution_backward_flops)
+    flop_registry.get(aten.convolution_backward): shape_wrapper(convolution_backward_flops),
+    flop_registry.get(aten._scaled_mm): scaled_mm_flops,
 }
 """Formulas to use instead of torch's own ones, which are wrong."""

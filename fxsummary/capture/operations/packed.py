@@ -1,4 +1,4 @@
-"""The weights in packed objects, which quantized modules of ``torch.ao`` hold."""
+"""The weights in packed objects, which quantized modules of ``torch.ao`` hold, and a dtype that packs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
+
+PAIRS = getattr(torch, "float4_e2m1fn_x2", None)
+"""The dtype whose elements hold two numbers each."""
 
 
 def packed_tensors(value: object) -> Iterator[Tensor]:

@@ -16,8 +16,15 @@ _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
     "svd", "_native_multi_head_attention",
     "_transformer_encoder_layer_fwd", "mkldnn_linear", "mkldnn_convolution", "miopen_",
-    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
+    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm",
     "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
+    "_mixed_dtypes_linear", "_sparse_semi_structured_linear", "_sparse_semi_structured_mm",
+    "_sparse_semi_structured_addmm", "_cslt_sparse_mm", "_sparse_sparse_matmul", "sparse_sampled_addmm", "hspmm",
+    "_foreach_mm", "conv_tbc", "conv_depthwise3d", "_conv_depthwise2d", "slow_conv", "_slow_conv2d",
+    "cudnn_convolution", "convolution_backward_overrideable", "_nnpack_spatial_convolution", "_mps_convolution",
+    "mps_convolution", "_lstm_mps", "lstm_mps", "mkldnn_rnn_layer_backward", "linear_backward", "matmul_backward",
+    "_cdist_backward",
+    "_scaled_dot_product_", "_flash_attention_", "_cudnn_attention_", "_triton_", "_cholesky_solve", "_spsolve",
 )  # fmt: skip
 """How the names of ATen operators of the matrix family begin that have no formula."""
 

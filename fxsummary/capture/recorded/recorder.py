@@ -133,9 +133,10 @@ class _Recorder:
             except StopRecording as stopped:
                 self.stop(stopped, stopped.reason, stopped.source)
             except Exception as error:
-                if not is_limit_of_meta(error):
+                if not is_limit_of_meta(error) and not isinstance(error, ImportError):
                     raise
-                self.stop(error, str(error).strip().partition("\n")[0])
+                reason = str(error).strip().partition("\n")[0]
+                self.stop(error, f"an import failed: {reason}" if isinstance(error, ImportError) else reason)
 
     def copied_result(self) -> Any:
         """Return a copy of the result of forward, and let go of the result itself."""
