@@ -89,13 +89,22 @@ class _Reduction:
             self.sources[at] = self.sources[at] or {NOTHING}
 
     def _put_aside(self) -> None:
-        """Put what nothing reads, but by its name, beside its only source."""
+        """Put what nothing reads, but by its name, beside its only source, or beside a neighbour if it has none."""
         for at, (unit,) in list(self.chains.items()):
-            if unit.kind == "leaf" and unit.box.role == "aside" and not unit.beside and len(self.sources[at]) == 1:
-                host = self.chains.get(next(iter(self.sources[at])), [None])[0]
-                if host is not None and host.kind == "leaf" and len(host.beside) < MOST_BESIDE:
+            if unit.kind != "leaf" or unit.box.role != "aside" or unit.beside or len(self.sources[at]) != 1:
+                continue
+            (source,) = self.sources[at]
+            near: list[_Node] = [
+                each for each in self.chains if self.place[id(unit)] in (self._first(each) - 1, self._first(each) + 1)
+            ]
+            around = [source] if source in self.chains else near if source == NOTHING else []
+            hosts = [self.chains[each][0] for each in around if each in self.chains and each != at]
+            for host in hosts:
+                fits = width_of(host, self.spacing) + self.spacing.horizontal + unit.box.width <= self.room
+                if host.kind == "leaf" and host.right is None and host.box.role != "aside" and fits:
                     host.put_beside(unit.box, rightwards=True)
                     self._remove(at)
+                    break
 
     def _put_beside(self) -> None:
         """Put sources that only one leaf reads beside it, if another box leads to it."""

@@ -198,6 +198,8 @@ class Column(Stack):
             self.body.boxes[box.key] = Rect(x, y, box.width, box.height)
             inner, border = (x, host.right) if side == RIGHT else (x + box.width, host.x)
             points = Point(inner, y + box.height / 2), Point(border, y + box.height / 2)
+            if box.key in self.line.lonely:
+                continue
             if box.role == "aside":
                 self.body.wires.append(Wire(place.box.key, (box.key,), points[::-1]))
             else:

@@ -80,6 +80,7 @@ class Line:
         steps: values that go from a stop to the next, by the number of the former, with their targets.
         named: edges that are not drawn.
         openings: stops and leaves that a wire from the left side enters.
+        lonely: leaves beside others without a wire between them.
     """
 
     stops: list[Stop] = field(default_factory=list)
@@ -87,6 +88,7 @@ class Line:
     arcs: list[Arc] = field(default_factory=list)
     named: list[Edge] = field(default_factory=list)
     openings: list[tuple[int, str]] = field(default_factory=list)
+    lonely: set[str] = field(default_factory=set)
 
 
 def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
@@ -100,6 +102,7 @@ def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line
     inputs = {leaf.key for stop in line.stops for leaf in stop.unit.inputs()}
     outputs = {leaf.key for stop in line.stops for leaf in stop.unit.outputs()}
     beside = {box.key: box for stop in line.stops for _, box in stop.unit.beside}
+    line.lonely = {key for key, box in beside.items() if box.role == "aside" and not flow.into(key)}
     ports = {stop.unit.value: at for at, stop in enumerate(line.stops) if stop.unit.kind == "port"}
     number |= ports
     outputs |= ports.keys()

@@ -101,6 +101,9 @@ class _Graph:
         decoder = self._chain(targets[-1], self.readers, last=False)
         if seen & set(decoder) or len(encoders) > MOST_ENCODERS:
             return None
+        outermost = decoder.index(targets[0]) if targets[0] in decoder else 0
+        if self._rows(decoder[outermost + 1 :]) > self._rows(decoder[: outermost + 1]):
+            return None  # most of what is called a decoder comes after the U
         middle = [
             at for at in self.sources
             if at not in seen and at not in decoder and self._reaches(at, targets[-1])
@@ -113,6 +116,9 @@ class _Graph:
         down = [[self.children[at] for at in encoder] for encoder in encoders]
         rest = [[self.children[at] for at in part] for part in (middle, decoder, others)]
         return Bend(down, rest[0], rest[1], rest[2], self.skips)
+
+    def _rows(self, children: list[int]) -> int:
+        return sum(1 + leaf.rows for at in children for leaf in leaves(self.children[at]))
 
     def _encoders(self) -> tuple[list[list[int]], set[int]]:
         """Return the chains that lead to the innermost sources."""
