@@ -135,12 +135,12 @@ class _Search:
         self._try(_Attempt(0, shaped=True))
         if self._best[1].page.shaped:
             self._try_steps([_Attempt(steps, shaped=True) for steps in self.form.steps[1:]])
-        if not self._best[1].page.fits:
+        if not self._best[1].page.fits and not _is_hopeless(self._best[1]):
             several = range(1, 4 if self.form.columns > 1 else 2)
             for parts in several:
                 self._try(_Attempt(0, parts))
             self._try_steps([_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in several])
-        elif self._best[1].page.parts > 1:
+        elif self._best[1].page.fits and self._best[1].page.parts > 1:
             self._try_steps([_Attempt(steps) for steps in self.form.steps[1:-1]])
         attempt, best = self._best
         return best if attempt == self.last else _laid_out(self.scene, self.texts, self.form, attempt)

@@ -8,6 +8,8 @@ from itertools import pairwise
 from fxsummary.layout import Point
 
 NEAR = 0.05
+CELL = 256.0
+"""Length of the pieces of a line whose spans are kept together."""
 _Line = tuple[bool, float]
 
 
@@ -15,7 +17,7 @@ class Trunks:
     """The straight lines drawn so far: the spans on each horizontal or vertical line."""
 
     def __init__(self) -> None:
-        self.spans: dict[_Line, list[tuple[float, float]]] = {}
+        self.spans: dict[tuple[_Line, int], list[tuple[float, float]]] = {}
 
     def own_part(self, points: Sequence[Point]) -> list[Point]:
         """Return the part of a wire that is not drawn yet, without what it shares at both ends, and remember it."""
@@ -26,13 +28,16 @@ class Trunks:
             last -= 1
         own = list(points[first : last + 1])
         for a, b in pairwise(own):
-            line, span = _line_of(a, b)
-            self.spans.setdefault(line, []).append(span)
+            line, (low, high) = _line_of(a, b)
+            for cell in range(int(low // CELL), int(high // CELL) + 1):
+                self.spans.setdefault((line, cell), []).append((low, high))
         return own if len(own) > 1 else []
 
     def _holds(self, a: Point, b: Point) -> bool:
         line, (low, high) = _line_of(a, b)
-        return any(start <= low + NEAR and high <= end + NEAR for start, end in self.spans.get(line, ()))
+        return any(
+            start <= low + NEAR and high <= end + NEAR for start, end in self.spans.get((line, int(low // CELL)), ())
+        )
 
 
 def _line_of(a: Point, b: Point) -> tuple[_Line, tuple[float, float]]:

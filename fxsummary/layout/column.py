@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fxsummary.layout.bands import Bands, Span
 from fxsummary.layout.body import Body, Opening
 from fxsummary.layout.boxes import Box, Edge, Point, Rect, Spacing, Wire
 from fxsummary.layout.line import Arc, Lane, Line
@@ -43,6 +44,7 @@ class Column(Stack):
         self.leans, self.lean = LEANS if leans else (0.0,), 0.0
         self.offsets: dict[tuple[Lane, int], float] = {}
         self.drops: dict[str, float] = {}
+        self.bypasses = {arc.box.key for arc in line.arcs if arc.box is not None}
 
     def lay_out(self) -> Body:
         """Return the finished column."""
@@ -63,23 +65,23 @@ class Column(Stack):
 
     def _spread(self) -> None:
         """Compute the extents of all frames, inner ones first, with the lanes inside them."""
-        contents: dict[str, list[tuple[float, float, float, float]]] = {}
+        contents: dict[str, list[Span]] = {}
         arcs: dict[str, list[Arc]] = {}
         for arc in self.line.arcs:
             arcs.setdefault(arc.frame.key if arc.frame else "", []).append(arc)
         for place in self.places:
             inner = place.stop.frames[-1].key if place.stop.frames else ""
             right = place.right + (place.box.overhang if place.body is None else 0.0)
-            contents.setdefault(inner, []).append((place.y, place.bottom, place.left, right))
+            contents.setdefault(inner, []).append(Span(place.y, place.bottom, place.left, right))
         around = {frame.key: (outer.key if outer else "") for place in self.places
                   for outer, frame in zip((None, *place.stop.frames), place.stop.frames, strict=False)}  # fmt: skip
         for key in sorted(self.frames, key=lambda key: self.frames[key].bottom - self.frames[key].top):
             frame = self.frames[key]
-            self._extend(frame, *self._lanes(contents[key], arcs.get(key, [])), self._is_entered(key))
+            self._extend(frame, *self._lanes(Bands(contents[key]), arcs.get(key, [])), self._is_entered(key))
             over = frame.box.overhang
-            span = frame.top, frame.bottom + over, frame.left, frame.right + over
+            span = Span(frame.top, frame.bottom + over, frame.left, frame.right + over)
             contents.setdefault(around[key], []).append(span)
-        self.body.left, self.body.right = self._lanes(contents[""], arcs.get("", []))
+        self.body.left, self.body.right = self._lanes(Bands(contents[""]), arcs.get("", []))
 
     def _is_entered(self, key: str) -> bool:
         """Return whether a wire runs through the header of a frame."""
@@ -97,48 +99,33 @@ class Column(Stack):
         missing = max(0.0, header.left + header.right - left - right, frame.box.width - left - right)
         frame.left, frame.right = left + missing / 2, right + missing / 2
 
-    def _lanes(self, spans: list[tuple[float, float, float, float]], arcs: list[Arc]) -> tuple[float, float]:
+    def _lanes(self, bands: Bands, arcs: list[Arc]) -> tuple[float, float]:
         """Give each lane in a frame its distance from the spine, and return the extents of the contents."""
-        extents = [max((span[2] for span in spans), default=0.0), max((span[3] for span in spans), default=0.0)]
         lanes: dict[tuple[Lane, int], list[float]] = {}
         for arc in arcs:
             if arc.box is not None and arc.drops:
-                self._move_bypass(arc, arc.box, spans, extents)
+                self._move_bypass(arc, arc.box, bands)
             else:
                 ends = sorted((self._tap(arc), self._entry(arc)))
                 low, high = lanes.get((arc.lane, arc.side), ends)
                 lanes[arc.lane, arc.side] = [min(low, ends[0]), max(high, ends[1])]
-        placed: list[tuple[float, float, int, float]] = []
+        extents = {LEFT: bands.left, RIGHT: bands.right}
         for lane in sorted(lanes, key=lambda lane: (lanes[lane][1] - lanes[lane][0], lane)):
-            low, high = lanes[lane]
-            side = lane[1]
-            reach = max(
-                (span[2 if side == LEFT else 3] for span in spans if span[0] < high and span[1] > low), default=0.0
-            )
-            offset = reach + LANE
-            for start, end, other, distance in placed:
-                if other == side and start < high + 4 and end > low - 4:
-                    offset = max(offset, distance + self.spacing.track)
-            placed.append((low, high, side, offset))
-            self.offsets[lane] = offset
-            extents[side == RIGHT] = max(extents[side == RIGHT], offset)
-        return extents[0], extents[1]
+            (low, high), side = lanes[lane], lane[1]
+            self.offsets[lane] = offset = bands.reach(side, low, high) + LANE
+            bands.add_beside(side, low - 4, high + 4, offset + self.spacing.track - LANE)
+            extents[side] = max(extents[side], offset)
+        return extents[LEFT], extents[RIGHT]
 
-    def _move_bypass(
-        self, arc: Arc, box: Box, spans: list[tuple[float, float, float, float]], extents: list[float]
-    ) -> None:
+    def _move_bypass(self, arc: Arc, box: Box, bands: Bands) -> None:
         """Move a bypass outwards until the wire that comes down onto it passes all boxes above."""
         place = self.places[arc.head]
         top = place.y + place.inset + place.offsets[box.key]
         low, high = sorted((self._tap(arc), top))
-        reach = max(
-            (span[2 if arc.side == LEFT else 3] for span in spans if span[0] < high and span[1] > low), default=0.0
-        )
-        x = place.x[box.key]
+        reach, x = bands.reach(arc.side, low, high), place.x[box.key]
         far = max(-x if arc.side == LEFT else x + box.width, reach + LANE + LANE)
         place.x[box.key] = -far if arc.side == LEFT else far - box.width
-        spans.append((top, top + box.height, *((far, 0.0) if arc.side == LEFT else (0.0, far))))
-        extents[arc.side == RIGHT] = max(extents[arc.side == RIGHT], far)
+        bands.add_beside(arc.side, top, top + box.height, far)
         self.drops[arc.target] = max(reach + LANE, far - box.width / 2)
 
     def _tap(self, arc: Arc) -> float:
@@ -192,7 +179,6 @@ class Column(Stack):
 
     def _emit_beside(self, place: Place) -> None:
         host = self.body.boxes[place.box.key]
-        bypasses = {arc.box.key for arc in self.line.arcs if arc.box is not None}
         for side, box in place.stop.unit.beside:
             x, y = place.x[box.key], host.y + place.offsets[box.key]
             self.body.boxes[box.key] = Rect(x, y, box.width, box.height)
@@ -203,7 +189,7 @@ class Column(Stack):
             if box.role == "aside":
                 self.body.wires.append(Wire(place.box.key, (box.key,), points[::-1]))
             else:
-                self.body.wires.append(Wire(box.key, (place.box.key,), points, skips=box.key in bypasses))
+                self.body.wires.append(Wire(box.key, (place.box.key,), points, skips=box.key in self.bypasses))
 
     def _emit_arc(self, arc: Arc) -> None:
         tap, place = self._tap(arc), self.places[arc.head]

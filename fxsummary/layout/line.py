@@ -207,10 +207,13 @@ class _Choice:
 
     def root(self, number: int) -> tuple[int, int]:
         """Return the number that represents the set of an arc, and whether the arc is on its other side."""
-        parity = 0
+        passed, parity = [], 0
         while self.link[number][0] != number:
+            passed.append((number, parity))
             number, flip = self.link[number]
             parity ^= flip
+        for each, before in passed:  # the next way is shorter
+            self.link[each] = number, parity ^ before
         return number, parity
 
     def sets(self) -> list[list[tuple[Arc, int]]]:

@@ -11,6 +11,8 @@ from fxsummary.layout.units import Flow
 
 LEAST_LEVELS = 2
 MOST_ENCODERS = 2
+MOST_ARCS = 200
+"""Number of arcs in a group from which it is no U."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow) -> list[Ed
         and len(flow.out_of(source)) > 1
     ]  # fmt: skip
     best: list[Edge] = []
+    arcs = arcs if len(arcs) <= MOST_ARCS else []
     for middle in sorted({order[edge.source] for edge in arcs}):
         over = [edge for edge in arcs if order[edge.source] <= middle < order[edge.target]]
         kept: list[Edge] = []

@@ -124,25 +124,33 @@ def _flows(above: Unit, below: Unit, flow: Flow) -> bool:
 
 
 def _balanced(heights: list[float], number: int) -> list[int]:
-    """Return the ends of runs of heights, so that the highest run is as low as possible.
+    """Return the ends of runs of heights, so that the highest run is about as low as possible.
 
     >>> _balanced([1, 1, 1, 3], 2), _balanced([5, 1, 1], 2)
     ([3, 4], [1, 3])
     """
-    sums = [0.0]
-    for height in heights:
-        sums.append(sums[-1] + height)
-    best: list[list[tuple[float, int]]] = [[(total or float("inf"), 0) for total in sums]]
-    for _ in range(number - 1):
-        before = best[-1]
-        row = [(float("inf"), 0)] * len(sums)
-        for end in range(1, len(sums)):
-            row[end] = min((max(before[at][0], sums[end] - sums[at]), at) for at in range(end))
-        best.append(row)
-    ends = [len(heights)]
-    for row in reversed(best[1:]):
-        ends.append(row[ends[-1]][1])
-    return ends[::-1]
+    low, high = max(heights), sum(heights)
+    while high - low > 0.1:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_filled(heights, middle)) <= number else (middle, high)
+    ends = _filled(heights, high)
+    while len(ends) < number:  # split the highest run that can be split
+        starts = [0, *ends[:-1]]
+        runs = [(sum(heights[a:b]), a, b) for a, b in zip(starts, ends, strict=True) if b - a > 1]
+        _, start, end = max(runs)
+        ends = sorted([*ends, (start + end) // 2])
+    return ends
+
+
+def _filled(heights: list[float], limit: float) -> list[int]:
+    """Return the ends of runs that are filled one after the other up to a limit."""
+    ends, height = [], 0.0
+    for at, each in enumerate(heights):
+        if height and height + each > limit:
+            ends.append(at)
+            height = 0.0
+        height += each
+    return [*ends, len(heights)]
 
 
 def _is_uneven(heights: list[float], ends: list[int]) -> bool:

@@ -19,6 +19,8 @@ from fxsummary.layout.sides import next_to_the_other, split
 from fxsummary.layout.units import Flow, Unit
 
 NO_LIMITS = Limits()
+MOST_OVER = 1.5
+"""How many times too high a column may be for all parts of a page and still be cut."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
     placer = _Placer(plan.flow, plan.spacing)
     body = placer.lay(plan.units)
     uncut, named = (body.width, body.height), list[Edge]()
-    if limits.columns > 1 and body.height > limits.height:
+    if limits.height < body.height <= MOST_OVER * limits.columns * limits.height and limits.columns > 1:
         plan.units, named = cut(plan.units, body, plan.flow, placer.lay, limits)
         body = placer.lay(plan.units)
     padding = plan.root.padding
