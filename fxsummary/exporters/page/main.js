@@ -143,19 +143,25 @@ function step(by) {
   show(state.path, level, state.thing);
 }
 
-function openThing(thing) {
-  if (thing?.module && thing.module.path !== state.path && views.has(thing.module.path)) open(thing.module.path);
+/** Open or close the module of a row in place. */
+function openRow(row) {
+  const key = row && picture.keys.get(row);
+  if (key) toggle(key);
 }
+
+const selectedRow = () => state.thing && rowOf(state.thing);
 
 const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
 
 stage.addEventListener("click", (event) => {
   const thing = thingAt(event.target);
-  if (event.target.closest(".open")) openThing(thing);
+  const header = event.target.closest(".shut");
+  if (header) toggle(header.dataset.key);
+  else if (event.target.closest(".open")) openRow(event.target.closest("[data-i]"));
   else if (thing && !same(thing, state.thing)) pick(thing);
   else if (!thing && state.thing && !picture.panned) pick(null);
 });
-stage.addEventListener("dblclick", (event) => openThing(thingAt(event.target)));
+stage.addEventListener("dblclick", (event) => openRow(event.target.closest("[data-i]")));
 stage.addEventListener("focusin", (event) => {
   const thing = thingAt(event.target);
   if (thing && event.target.matches(":focus-visible") && !same(thing, state.thing)) pick(thing);
@@ -190,8 +196,9 @@ function move([dx, dy]) {
 
 const ARROWS = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] };
 const KEYS = {
-  Enter: () => openThing(state.thing),
-  Escape: up,
+  Enter: () => openRow(selectedRow()),
+  " ": () => openRow(selectedRow()),
+  Escape: () => shut(selectedRow()) || up(),
   Backspace: up,
   "+": () => step(1),
   "=": () => step(1),
@@ -205,6 +212,11 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("input[type=text]"))
     return;
   const inPicture = stage.contains(event.target) || event.target === document.body;
+  const header = event.target.closest(".shut");
+  if (header && ["Enter", " ", "Escape"].includes(event.key)) {
+    event.preventDefault();
+    return toggle(header.dataset.key);
+  }
   if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
   if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;
   event.preventDefault();
