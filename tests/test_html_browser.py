@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
+import struct
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -350,3 +353,86 @@ def test_without_script(page_of: Open) -> None:
     page = page_of(graph_of(RESNET), java_script_enabled=False)
     assert page.locator("#stage svg").is_visible() and page.locator("h1").inner_text() == "ResNet"
     assert not page.locator("#tree").is_visible() and page.locator("noscript").inner_text()
+
+
+SIZES = [(1700, 900), (1400, 900), (1010, 700), (900, 800), (390, 844)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_nothing_covers_the_picture(page_of: Open, width: int, height: int) -> None:
+    """The details and the tree stand beside the picture or below it, Fit fits what is left, the page never scrolls."""
+    page = page_of(graph_of(VIT))
+    page.set_viewport_size({"width": width, "height": height})
+    for tree, details in ((False, False), (False, True), (True, False), (True, True)):
+        page.evaluate(f"setTree({str(tree).lower()}); setPanel({str(details).lower()})")
+        row(page, "Linear").dispatch_event("click")
+        page.evaluate(f"setPanel({str(details).lower()})")
+        page.click("#fit")
+        stage = page.locator("#stage").bounding_box()
+        svg = page.locator("#stage svg").bounding_box()
+        assert stage["height"] > 60 and svg["width"] <= stage["width"] + 1
+        for name in ("#panel", "#modules"):
+            box = page.locator(name).bounding_box()
+            assert (box is not None) == (details if name == "#panel" else tree)
+            if box is not None:
+                assert (
+                    box["x"] >= stage["x"] + stage["width"] - 1
+                    or box["x"] + box["width"] <= stage["x"] + 1
+                    or (box["y"] >= stage["y"] + stage["height"] - 1 or box["y"] + box["height"] <= stage["y"] + 1)
+                )
+        assert page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]") == [width, width]
+
+
+def test_the_picture_stays_fitted(page_of: Open) -> None:
+    page = page_of(graph_of(VIT))
+    page.evaluate("setPanel(false); setTree(false); fit()")
+    page.set_viewport_size({"width": 1010, "height": 700})
+    page.click("#toggle-panel")
+    page.wait_for_function("picture.svg.getBoundingClientRect().right <= panel.getBoundingClientRect().left")
+    page.click("#zoom-full")
+    page.click("#toggle-panel")
+    assert page.locator("#zoom-full").inner_text() == "100 %"  # the reader's zoom stays
+
+
+def test_the_path_leads_to_what_is_open_and_can_be_copied(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET), permissions=["clipboard-read", "clipboard-write"])
+    page.click("#collapse")
+    page.click("#collapse")
+    page.locator("#stage .open").nth(1).click()
+    row(page, "Bottleneck").dblclick()
+    page.locator("#stage .inside .inside [data-i]", has=page.get_by_text("conv2", exact=True)).click()
+    assert page.locator("#path button").all_inner_texts() == ["ResNet", "layer2", "0Bottleneck"]
+    page.click("#copy")
+    assert page.evaluate("navigator.clipboard.readText()") == "layer2.0.conv2"
+    page.locator("#path button").nth(1).click()
+    assert page.locator("#panel .key").inner_text() == "layer2"
+    page.keyboard.press("c")
+    assert page.evaluate("navigator.clipboard.readText()") == "layer2"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_can_be_saved(page_of: Open, tmp_path: Path, scheme: str) -> None:
+    """A saved picture shows what is open, in the colours on screen, and needs neither the page nor the network."""
+    page = page_of(graph_of(RESNET), color_scheme=scheme)
+    page.click("#collapse")
+    page.click("#collapse")
+    page.locator("#stage .open").nth(1).click()
+    size = page.locator("#stage svg").evaluate("(svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]")
+    with page.expect_download() as saved:
+        page.click("#save-svg")
+    assert saved.value.suggested_filename == "ResNet.svg"
+    saved.value.save_as(tmp_path / "saved.svg")
+    text = (tmp_path / "saved.svg").read_text("utf-8")
+    root = ElementTree.fromstring(text)
+    words = "".join(root.itertext())
+    assert "Bottleneck" in words and "MaxPool2d" in words and "close" not in words
+    assert "var(" not in text and set(re.findall(r"https?://[^\s\"'>)]+", text)) == {"http://www.w3.org/2000/svg"}
+    page_colour = "rgb(255, 255, 255)" if scheme == "light" else "rgb(13, 18, 24)"
+    assert page_colour in text
+    with page.expect_download() as saved:
+        page.click("#save-png")
+    saved.value.save_as(tmp_path / "saved.png")
+    header = (tmp_path / "saved.png").read_bytes()[:24]
+    width, height = struct.unpack(">II", header[16:])
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    assert abs(width - 2 * size[0]) < 3 and abs(height - 2 * size[1]) < 3

@@ -22,7 +22,9 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.html import escape
 from fxsummary.views.depth import check_depth
 
-SCRIPTS = ("data.js", "picture.js", "spread.js", "inside.js", "panel.js", "tree.js", "search.js", "main.js")
+SCRIPTS = (
+    "data.js", "picture.js", "spread.js", "inside.js", "panel.js", "tree.js", "search.js", "export.js", "main.js",
+)  # fmt: skip
 """Script files, in the order of concatenation."""
 
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")

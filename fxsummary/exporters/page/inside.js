@@ -80,11 +80,18 @@ function toggle(key) {
   row.focus({ preventScroll: true });
 }
 
-/** Close the module around a row, or the one opened below it; return whether there was one. */
+/** Return the rows of the modules that are open in place around a row, outermost first. */
+function rowsAround(row) {
+  const frame = row?.closest(".inside");
+  if (!frame) return [];
+  const opener = rowWith(frame.querySelector(":scope > .shut").dataset.key);
+  return [...rowsAround(opener), opener];
+}
+
+/** Close the module opened below a row, or the one around it; return whether there was one. */
 function shut(row) {
   const own = row && picture.keys.get(row);
-  const around = row?.closest(".inside")?.querySelector(":scope > .shut").dataset.key;
-  const key = own && opened.has(own) ? own : around;
+  const key = own && opened.has(own) ? own : picture.keys.get(rowsAround(row).at(-1));
   if (key) toggle(key);
   return key !== undefined;
 }

@@ -10,7 +10,6 @@ function show(path, level, thing) {
     state.path = path;
     state.level = view.shown = at;
     showPicture(view.levels[at]);
-    showPath(path);
     fit(true);
   }
   const levels = view.levels.length;
@@ -26,6 +25,7 @@ function select(thing) {
   state.thing = thing;
   const row = thing && rowOf(thing);
   highlight(row);
+  showPath();
   const shown = thing || ofModule(modules.get(state.path));
   showPanel(shown);
   showInTree(state.path, thing);
@@ -33,33 +33,63 @@ function select(thing) {
   if (row) bringIntoView(row);
 }
 
-/** Scroll a row into view, so that the panel does not cover it. */
+/** Scroll a row into view. */
 function bringIntoView(row) {
   const box = row.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
-  const right = Math.min(corner.left + stage.clientWidth, panel.hidden ? Infinity : panel.getBoundingClientRect().left);
+  const right = corner.left + stage.clientWidth;
   const missing = (low, high, from, to) =>
     Math.min(low - from - 24, 0) || Math.max(Math.min(high - to + 24, low - from - 24), 0);
   stage.scrollLeft += missing(box.left, box.right, corner.left, right);
   stage.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
 }
 
-/** Return a module and its parents that have pictures, outermost first. */
-function showPath(path) {
-  const around = [path];
-  for (let at = path; at !== "";) {
+/** Show the path: the parents of the module shown, which open alone, and the modules open in place around the selection. */
+function showPath() {
+  const around = [state.path];
+  for (let at = state.path; at !== "";) {
     at = parentOf(at);
     if (views.has(at)) around.unshift(at);
   }
-  const crumb = (each, number) => {
-    const module = modules.get(each);
-    const name = nameOf(module, around[number - 1]);
-    const current = each === path;
+  const alone = around.map((path) => [ofModule(modules.get(path)), () => open(path)]);
+  const inPlace = rowsAround(selectedRow()).map((row) => [picture.things.get(row), () => focusRow(row)]);
+  const crumbs = [...alone, ...inPlace];
+  const crumb = ([{ module }, click], number) => {
+    const name = nameOf(module, crumbs[number - 1]?.[0].module.path);
+    const current = number === crumbs.length - 1;
     const type = current && module.type !== name ? h("i", module.type) : "";
-    const made = h("button", { "aria-current": current && "page", click: () => open(each) }, name, type);
+    const made = h("button", { "aria-current": current && "page", click }, name, type);
     return number ? [h("s", { "aria-hidden": "true" }, "›"), made] : [made];
   };
-  byId("path").replaceChildren(...around.flatMap(crumb));
+  byId("path").replaceChildren(...crumbs.flatMap(crumb));
+}
+
+function focusRow(row) {
+  pick(picture.things.get(row));
+  row.focus({ preventScroll: true });
+}
+
+/** Return what a reader would type to find the selection: the module path, or the key of an operation. */
+const nameToCopy = () => {
+  const { module, operation } = state.thing || ofModule(modules.get(state.path));
+  return module ? module.path || data.name : operation.op === "call_module" ? operation.target : operation.key;
+};
+
+/** Copy a text; without permission for the clipboard, through a selected field. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = h("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  byId("status").textContent = `Copied ${clean(text)}`;
+  byId("copy").classList.add("done");
+  setTimeout(() => byId("copy").classList.remove("done"), 900);
 }
 
 /* --- URLs --------------------------------------------------------------------------------------- */
@@ -204,6 +234,7 @@ const KEYS = {
   "=": () => step(1),
   "-": () => step(-1),
   0: () => fit(),
+  c: () => copy(nameToCopy()),
   "/": () => box.focus(),
   "?": () => byId("keys").showModal(),
 };
@@ -244,6 +275,9 @@ function start() {
     expand: () => step(1),
     collapse: () => step(-1),
     fit: () => fit(),
+    "save-svg": saveSvg,
+    "save-png": savePng,
+    copy: () => copy(nameToCopy()),
     "zoom-in": () => zoomTo(picture.zoom * 1.25),
     "zoom-out": () => zoomTo(picture.zoom / 1.25),
     "zoom-full": () => zoomTo(1),
@@ -259,8 +293,8 @@ function start() {
     },
   };
   for (const [id, action] of Object.entries(clicks)) byId(id)?.addEventListener("click", action);
-  setPanel(innerWidth >= 1600);
-  setTree(innerWidth > 860);
+  setPanel(innerWidth > 1000);
+  setTree(innerWidth > 1200);
   plantTree();
   followAddress();
   addEventListener("popstate", followAddress);

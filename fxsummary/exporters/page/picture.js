@@ -3,7 +3,7 @@
 const stage = byId("stage");
 const SVG = "http://www.w3.org/2000/svg";
 const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
-const picture = { svg: null, rows: new Map(), things: new Map(), keys: new Map(), zoom: 1, measure: "kind", panned: false };
+const picture = { svg: null, rows: new Map(), things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false };
 
 function pictureOf(number) {
   if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
@@ -162,6 +162,7 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const corner = stage.getBoundingClientRect();
   const [width, height] = sizeOf(picture.svg);
   const old = picture.zoom;
+  picture.fits = null;
   picture.zoom = Math.min(4, Math.max(0.1, zoom));
   picture.svg.style.width = `${width * picture.zoom}px`;
   picture.svg.style.height = `${height * picture.zoom}px`;
@@ -175,15 +176,24 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
 /** Fit the picture to the stage; if it would be too small to read and `readable` is set, show only a part. */
 function fit(readable = false) {
   const [width, height] = sizeOf(picture.svg);
-  const across = (stage.clientWidth - 48) / width;
+  const across = (stage.clientWidth - (innerWidth > 760 ? 48 : 12)) / width;
   const down = (stage.clientHeight - 8) / height;
   const whole = Math.min(across, down, 1.25);
   const legible = Math.min(0.9, Math.max(0.62, across, down > 0.9 ? 0 : down));
   zoomTo(readable && whole < 0.62 ? legible : whole);
+  picture.fits = { readable };
   stage.scrollTop = 0;
   stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;
   if (readable) showStart();
 }
+
+/** Fit again when the stage changes its size, as when the panel opens next to it; the selected row stays in view. */
+new ResizeObserver(() => {
+  if (!picture.svg || !picture.fits) return;
+  fit(picture.fits.readable);
+  const row = state.thing && rowOf(state.thing);
+  if (row) bringIntoView(row);
+}).observe(stage);
 
 /** Scroll horizontally to the first input, where reading starts. */
 function showStart() {
