@@ -436,3 +436,20 @@ def test_the_picture_can_be_saved(page_of: Open, tmp_path: Path, scheme: str) ->
     width, height = struct.unpack(">II", header[16:])
     assert header[:8] == b"\x89PNG\r\n\x1a\n"
     assert abs(width - 2 * size[0]) < 3 and abs(height - 2 * size[1]) < 3
+
+
+@pytest.mark.parametrize("name", ["memory", "roofline"])
+def test_panels_lead_to_operations(page_of: Open, name: str) -> None:
+    page = page_of(graph_of(RESNET))
+    assert not page.locator(f"#{name}").is_visible()
+    page.click(f"#show-{name}")
+    panel, stage = page.locator(f"#{name}").bounding_box(), page.locator("#stage").bounding_box()
+    assert stage["height"] > 150 and panel["y"] >= stage["y"] + stage["height"] - 1
+    page.locator(f"#{name} [data-go]").first.click()
+    assert page.locator("#stage .ring").count() >= 1 and len(address(page)) > 1
+    if name == "memory":
+        before = address(page)
+        page.locator("#memory svg").click(position={"x": 400, "y": 200})
+        assert address(page) != before
+    page.click(f"#show-{name}")
+    assert not page.locator(f"#{name}").is_visible()

@@ -1,4 +1,4 @@
-/* Save the picture on the stage as SVG or PNG: what is open, in the colours on screen. */
+/* Save the picture on the stage as SVG or PNG: what is open, in the colours on screen; copy a path. */
 
 const SHARP = 2; // pixels of the PNG per unit
 const MOST_PIXELS = 8192;
@@ -50,4 +50,27 @@ function savePng() {
     canvas.toBlob((blob) => save(blob, fileName("png")));
   });
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText())}`;
+}
+
+/** Return what a reader would type to find the selection: the module path, or the key of an operation. */
+const nameToCopy = () => {
+  const { module, operation } = state.thing || ofModule(modules.get(state.path));
+  return module ? module.path || data.name : operation.op === "call_module" ? operation.target : operation.key;
+};
+
+/** Copy a text; without permission for the clipboard, through a selected field. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = h("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  byId("status").textContent = `Copied ${clean(text)}`;
+  byId("copy").classList.add("done");
+  setTimeout(() => byId("copy").classList.remove("done"), 900);
 }

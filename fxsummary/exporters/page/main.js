@@ -69,29 +69,6 @@ function focusRow(row) {
   row.focus({ preventScroll: true });
 }
 
-/** Return what a reader would type to find the selection: the module path, or the key of an operation. */
-const nameToCopy = () => {
-  const { module, operation } = state.thing || ofModule(modules.get(state.path));
-  return module ? module.path || data.name : operation.op === "call_module" ? operation.target : operation.key;
-};
-
-/** Copy a text; without permission for the clipboard, through a selected field. */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = h("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-  byId("status").textContent = `Copied ${clean(text)}`;
-  byId("copy").classList.add("done");
-  setTimeout(() => byId("copy").classList.remove("done"), 900);
-}
-
 /* --- URLs --------------------------------------------------------------------------------------- */
 
 const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
@@ -282,7 +259,8 @@ function start() {
     "zoom-out": () => zoomTo(picture.zoom / 1.25),
     "zoom-full": () => zoomTo(1),
     help: () => byId("keys").showModal(),
-    "show-memory": () => byId("memory").showModal(),
+    "show-memory": () => toggleDock("memory"),
+    "show-roofline": () => toggleDock("roofline"),
     "toggle-panel": () => setPanel(panel.hidden),
     "toggle-tree": () => setTree(byId("modules").hidden),
     theme: () => {

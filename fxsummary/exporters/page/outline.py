@@ -47,6 +47,18 @@ class Outline:
             inside = inside.rpartition(".")[0]
         return self.drawn(self.copy_of[inside] + path[len(inside) :]) if inside else path
 
+    def number(self, key: str) -> int | None:
+        """Return the number of an operation of the captured graph on the page, or -1 minus that of its module.
+
+        An operation in a folded copy has the number of the module that is drawn for its module.
+        """
+        if key in self.operations:
+            return self.operations[key]
+        path = self.drawn(self.graph.nodes[key]["module"]) if key in self.graph else ""
+        while path and path not in self.modules:
+            path = path.rpartition(".")[0]
+        return -1 - self.modules[path] if path else None
+
     def is_copy(self, path: str) -> bool:
         """Return whether a module is one of the folded copies, or inside one."""
         parts = path.split(".")
