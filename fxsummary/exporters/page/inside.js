@@ -27,16 +27,23 @@ function build(level, trail) {
   return svg;
 }
 
+/** Return the x at which a picture starts: the middle of its first box. */
+function spineOf(svg) {
+  const first = svg.querySelector(":scope > [data-b]");
+  if (!first) return 0;
+  const [x, , width] = numbersIn(first.dataset.b);
+  const [moved = 0] = numbersIn(first.getAttribute("transform") || "");
+  return x + width / 2 + moved;
+}
+
 /** Return a picture in a frame with a header that closes it. */
 function framed(svg, module, key) {
   const [left, top, innerWidth, innerHeight] = numbersIn(svg.getAttribute("viewBox"));
+  const spine = spineOf(svg);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
   const texts = [nameOf(module), module.type, times > 1 ? `one of ${times} copies` : ""];
   const width = Math.max(innerWidth, 7 * texts.join(" ").length + 90);
   const aside = (width - innerWidth) / 2;
-  const first = svg.querySelector(":scope > [data-b]");
-  const [x, , firstWidth] = first ? numbersIn(first.dataset.b) : [left, top, innerWidth];
-  const [moved = 0] = numbersIn(first?.getAttribute("transform") || "");
   const element = document.createElementNS(SVG, "g");
   element.setAttribute("class", "inside");
   const height = innerHeight + HEAD;
@@ -54,7 +61,7 @@ function framed(svg, module, key) {
     part.textContent = clean(text);
   });
   drawn(header, "text", { x: width - 12, y: 17, class: "mu", "font-size": 11, "text-anchor": "end" }).textContent = "close ✕";
-  return { element, width, height, spine: aside - left + x + moved + firstWidth / 2 };
+  return { element, width, height, spine: aside - left + spine };
 }
 
 /** Draw the lines between a row and the module opened below it. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
@@ -17,7 +17,8 @@ class Outline:
     """The views of a graph for the page, and its modules.
 
     Attributes:
-        graph: the captured graph; folded: the graph simplified, with repeats folded and idioms merged.
+        graph: the captured graph; totals: its totals.
+        folded: the graph simplified, with repeats folded and idioms merged.
         blocks: the first call of each module that contains operations, by path; "" is the model itself.
         copy_of: path of the module that is drawn for each folded copy, by the path of the copy.
         last: path of the last copy of each module that represents several.
@@ -26,6 +27,7 @@ class Outline:
     """
 
     graph: ModelGraph
+    totals: Totals
     folded: ModelGraph
     blocks: dict[str, Block] = field(default_factory=dict)
     copy_of: dict[str, str] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Outline:
 def outline(graph: ModelGraph) -> Outline:
     """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
-    found = Outline(graph, merge_idioms(fold_repeats(simple, similar=True)))
+    found = Outline(graph, graph.totals, merge_idioms(fold_repeats(simple, similar=True)))
     root = block_tree(found.folded)
     for block in root.walk():
         if not block.is_pattern:

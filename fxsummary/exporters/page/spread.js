@@ -30,11 +30,11 @@ function partsOf(svg) {
     const next = element.nextElementSibling;
     return { element, head: next?.matches(".ah, .ahs") ? next : null, points: pointsOf(element) };
   });
-  const texts = [...svg.querySelectorAll(":scope > text")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
+  const texts = [...svg.querySelectorAll(":scope > text, :scope > circle")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
   return { svg, tables, frames, wires, texts };
 }
 
-const placeOfText = (element) => [Number(element.getAttribute("x")), Number(element.getAttribute("y"))];
+const placeOfText = (element) => ["x", "y"].map((axis) => Number(element.getAttribute(axis) ?? element.getAttribute(`c${axis}`)));
 const tableOf = (element, x, y, width, height) => ({
   element, x, y, width, height, from: [x, y], rows: [...element.querySelectorAll(":scope > [data-i]")],
 });
@@ -89,7 +89,9 @@ function split(parts, table, row) {
   const outline = table.element.querySelector(":scope > rect.line:not(:first-child)");
   const lower = table.element.cloneNode(false);
   table.element.after(lower);
-  lower.append(...table.rows.slice(at));
+  const first = table.from[1] + height * at;
+  const signs = [...table.element.children].filter((each) => each.matches("circle, text") && placeOfText(each)[1] > first);
+  lower.append(...table.rows.slice(at), ...signs); // the signs of changed rows stay with them
   if (outline) {
     const full = Number(outline.getAttribute("height"));
     const rest = lower.appendChild(outline.cloneNode());
@@ -97,7 +99,7 @@ function split(parts, table, row) {
     set(rest, { height: full - height * at, y: Number(outline.getAttribute("y")) + height * at });
   }
   const made = tableOf(lower, table.x, table.y + height * at, table.width, table.height - height * at);
-  made.from = [table.from[0], table.from[1] + height * at];
+  made.from = [table.from[0], first];
   table.rows.length = at;
   table.height = height * at;
   parts.tables.push(made);
