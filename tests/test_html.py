@@ -27,6 +27,7 @@ from fxsummary.exporters.html import SCRIPTS, to_html
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModuleCall
+from fxsummary.text.html import escape
 from fxsummary.text.numbers import size
 from zoo import HOSTILE, OWN, ZOO
 
@@ -311,7 +312,7 @@ def test_hostile_names(name: str) -> None:
     page = Page(text)
     assert len(page.all("script")) == 2 and not page.open
     assert not {"b", "iframe", "img"} & {tag for tag, _ in page.elements}
-    assert page.all("table") == [{}]  # what is in use at the peak
+    assert page.all("table") == [{}] * len(re.findall('<section class="dock', text))
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert len(text) < 400_000
     assert HOSTILE[name] in [module["path"] for module in page.data["modules"]]
@@ -349,13 +350,37 @@ def test_memory() -> None:
     graph = graph_of("CNN")
     assert graph.memory is not None
     text = to_html(graph)
-    dialog = text[text.index('<dialog id="memory"') : text.index("</dialog>", text.index('<dialog id="memory"'))]
-    assert 'id="show-memory"' in text and draw_fragment(graph.memory) in dialog
+    panel = panel_of(text, "memory")
+    assert 'id="show-memory"' in text and draw_fragment(graph.memory) in panel
+    data = Page(text).data
     for each in graph.memory.alive:
-        assert f"<td>{each.name}</td>" in dialog and f"<td>{size(each.nbytes)}</td>" in dialog
-    assert f"<dt>Peak</dt><dd>{graph.memory.peak_text} of activations" in dialog
-    records = {each["key"]: each for each in Page(text).data["operations"]}
+        (number,) = (at for at, record in enumerate(data["operations"]) if record["key"] == each.operation)
+        assert f'data-go="{number}">{each.name}</button>' in panel and f"<td>{size(each.nbytes)}</td>" in panel
+    assert f"<dt>Peak</dt><dd>{graph.memory.peak_text} of activations" in panel
+    records = {each["key"]: each for each in data["operations"]}
     assert records[graph.memory.at]["use"] == graph.memory.peak
+    steps = data["timeline"]["steps"]
+    assert steps[-1][0] == len(graph.memory.operations)
+    assert data["operations"].index(records[graph.memory.at]) in [number for _, number in steps]
     unknown = fxsummary.graph(nn.Linear(2, 2), torch.empty(1, 2))
     unknown.memory = None
     assert 'id="memory"' not in to_html(unknown) and 'id="show-memory"' not in to_html(unknown)
+
+
+@pytest.mark.parametrize("name", ["CNN", "torchvision.vit_b_16"])
+def test_the_longest_operations_are_linked(name: str) -> None:
+    graph = graph_of(name)
+    text, found = to_html(graph), graph.roofline()
+    panel, data = panel_of(text, "roofline"), Page(text).data
+    longest = max(found.operations, key=lambda key: found.operations[key].seconds)
+    at = int(re.findall(r'data-go="(-?\d+)"', panel)[0])
+    known = data["operations"][at] if at >= 0 else data["modules"][-1 - at]
+    assert (known["key"] == longest) if at >= 0 else known["path"]
+    assert escape(found.device_text) in panel and found.text(found.seconds) in panel
+    tree = fxsummary.graph(nn.Sequential(nn.Linear(2, 2)))
+    assert 'id="roofline"' not in to_html(tree) or tree.roofline()
+
+
+def panel_of(text: str, name: str) -> str:
+    start = text.index(f'<section class="dock needs-script" id="{name}"')
+    return text[start : text.index("</section>", start)]

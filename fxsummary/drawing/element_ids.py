@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fxsummary.drawing.markup import element
+from fxsummary.drawing.markup import element, number
 from fxsummary.drawing.scene import Group, Row
-from fxsummary.layout import Wire
+from fxsummary.layout import Rect, Wire
 
 OPEN = ("open", "parameter")
 """The chip of a closed module that can be opened."""
@@ -33,6 +33,10 @@ class Marks:
             return {}
         self.frames.append(group.path)
         return {"data_m": str(len(self.frames) - 1)}
+
+    def box(self, box: Rect) -> dict[str, str]:
+        """Return the attribute ``data-b`` of an item: x, y, width and height."""
+        return {"data_b": " ".join(map(number, box))}
 
     def row(self, item: str, key: str) -> dict[str, str]:
         """Return the attributes of a row."""

@@ -134,6 +134,12 @@ class Painter:
                     break
 
     def _item(self, item: Item, box: Rect) -> None:
+        first = len(self.items)
+        self._item_elements(item, box)
+        if self.marks is not None:  # a page can move the item and split its table
+            self.items[first:] = [element("g", "".join(self.items[first:]), **self.marks.box(box))]
+
+    def _item_elements(self, item: Item, box: Rect) -> None:
         if item.form == "stack":
             self._stack(item, box)
             return

@@ -12,7 +12,7 @@ from fxsummary.drawing.labels import LONGEST_TIP, short
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, number, rect, text, tooltip
 from fxsummary.drawing.sheet import PLAIN, Sheet
 from fxsummary.drawing.style import LEGEND, colour_of, stylesheet
-from fxsummary.drawing.svg_page import MARGIN, Entry, document, heading, wrapped
+from fxsummary.drawing.svg_page import FRAGMENT_MARGIN, MARGIN, Entry, document, fragment, heading, wrapped
 from fxsummary.graph.roofline import Roofline
 from fxsummary.text.numbers import duration, rate, ratio, share
 
@@ -61,18 +61,30 @@ def draw(
     found: Roofline, *, title: str = "Roofline", inputs: str = "", theme: str = "auto", sheet: Sheet = PLAIN
 ) -> str:
     """Return the picture as a complete SVG document; equal records give equal bytes."""
-    dots, by_kind = _dots(found), _by_kind(found)
+    by_kind = _by_kind(found)
     facts = ["roofline of a forward pass", *([short(inputs, LONGEST_TIP)] if inputs else []), found.device_text]
     facts.append(f"{found.text(found.seconds)} at best, {found.text(found.ideal_seconds)} if all were fused")
     entries = [Entry(kind, LEGEND[kind]) for kind in by_kind]
     head = heading(short(title, 80), wrapped(" · ".join(facts), WIDTH), entries, WIDTH, sheet)
     left = MARGIN + (head.width - 2 * MARGIN - WIDTH) / 2
-    at = _plot(found, dots, left + AXIS, head.bottom + 18)
-    body = [*_axes(at), *_roofs(found, at), *_drawn(found, dots, at)]
-    bar, bottom = _bar(found, by_kind, left + AXIS, at.top + HEIGHT + 62)
+    body, bottom = _chart(found, left, head.bottom + 18)
     names = f"{title} roofline", title, ". ".join([*facts, *(": ".join(each) for each in found.facts()[1:])]) + "."
     style = stylesheet(theme, scope=f".fx-{theme}")
-    return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body, *bar], sheet)
+    return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body], sheet)
+
+
+def draw_fragment(found: Roofline) -> str:
+    """Return plot and bar as an SVG element for a page that has the style sheet."""
+    body, bottom = _chart(found, FRAGMENT_MARGIN, FRAGMENT_MARGIN + 18)
+    return fragment(WIDTH + 2 * FRAGMENT_MARGIN, float(ceil(bottom + 12)), body)
+
+
+def _chart(found: Roofline, left: float, top: float) -> tuple[list[str], float]:
+    """Return the plot with the bar below it, and the y of its lower end."""
+    dots = _dots(found)
+    at = _plot(found, dots, left + AXIS, top)
+    bar, bottom = _bar(found, _by_kind(found), left + AXIS, at.top + HEIGHT + 62)
+    return [*_axes(at), *_roofs(found, at), *_drawn(found, dots, at), *bar], bottom
 
 
 def _dots(found: Roofline) -> list[Dot]:

@@ -16,13 +16,16 @@ from fxsummary.drawing.compose import set_texts
 from fxsummary.drawing.style import stylesheet, with_variables
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
-from fxsummary.exporters.page.memory import MEMORY_BUTTON, memory_dialog
 from fxsummary.exporters.page.outline import outline
+from fxsummary.exporters.page.panels import panels
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.html import escape
 from fxsummary.views.depth import check_depth
 
-SCRIPTS = ("data.js", "picture.js", "panel.js", "tree.js", "search.js", "main.js")
+SCRIPTS = (
+    "data.js", "picture.js", "spread.js", "inside.js", "panel.js", "tree.js", "search.js", "export.js", "docks.js",
+    "main.js",
+)  # fmt: skip
 """Script files, in the order of concatenation."""
 
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -42,6 +45,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     modules = outline(graph)
     atlas = draw_atlas(modules, check_depth(depth))
     set_texts(graph, atlas.first, title)
+    below = panels(modules)
     root, scene, pictures = atlas.views[""], atlas.first.scene, list(atlas.pictures)
     first = root.levels[root.start].picture
     style, script = _style(), "\n".join(map(_asset, SCRIPTS))
@@ -60,8 +64,8 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
         script=script,
         picture=pictures[first],
         first=first,
-        memory=memory_dialog(graph),
-        memory_button=MEMORY_BUTTON if graph.memory else "",
+        panels="\n".join(panel.section for panel in below),
+        panel_buttons="".join(panel.button for panel in below),
         pictures="\n".join(others),
         data=embedded(contents(modules, atlas)),
     )

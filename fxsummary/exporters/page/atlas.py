@@ -9,7 +9,8 @@ from typing import NamedTuple
 from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting
 from fxsummary.drawing.compose import Picture, compose
 from fxsummary.drawing.element_ids import OPEN
-from fxsummary.drawing.labels import closed_inside
+from fxsummary.drawing.labels import Subject, closed_inside
+from fxsummary.drawing.rows import Composer
 from fxsummary.drawing.svg_page import draw_fragment
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
@@ -93,9 +94,10 @@ def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[t
     """Yield distinct pictures of a module with their depths, in ascending order from ``least``."""
     focus = focused(outline.folded, block)
     fitting = Fitting(outline.graph, close_small(focus))
+    fitting.rough = Composer(Subject(fitting.folded, outline.graph, outline.totals))  # totals take long: count once
     before: list[str] = []
     for depth in range(least, min(fitting.nesting(), DEEPEST) + 1):
-        picture = compose(outline.graph, fitting.closed(depth), base=path)
+        picture = compose(outline.graph, fitting.closed(depth), base=path, totals=outline.totals)
         if before and picture.rows > MANY_ROWS:
             return
         drawn = [key for row in picture.scene.rows() for key in row.keys]

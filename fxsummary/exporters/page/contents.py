@@ -10,6 +10,7 @@ from fxsummary.drawing.labels import LONGEST_TIP, Subject, call_text, short
 from fxsummary.drawing.style import LEGEND, colour_of
 from fxsummary.exporters.page.atlas import Atlas, View
 from fxsummary.exporters.page.outline import Outline
+from fxsummary.exporters.page.panels import timeline_of
 from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.records import is_unknown, known, over_copies
@@ -39,6 +40,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
         "operations": [_operation(subject, outline, key) for key in outline.folded],
         "tensors": _tensors(graph, outline),
         "copies": outline.copy_of,
+        "timeline": timeline_of(outline),
         "views": {path: {"start": view.start, "levels": _levels(view)} for path, view in atlas.views.items()},
     }
 

@@ -10,7 +10,6 @@ function show(path, level, thing) {
     state.path = path;
     state.level = view.shown = at;
     showPicture(view.levels[at]);
-    showPath(path);
     fit(true);
   }
   const levels = view.levels.length;
@@ -26,6 +25,7 @@ function select(thing) {
   state.thing = thing;
   const row = thing && rowOf(thing);
   highlight(row);
+  showPath();
   const shown = thing || ofModule(modules.get(state.path));
   showPanel(shown);
   showInTree(state.path, thing);
@@ -33,33 +33,40 @@ function select(thing) {
   if (row) bringIntoView(row);
 }
 
-/** Scroll a row into view, so that the panel does not cover it. */
+/** Scroll a row into view. */
 function bringIntoView(row) {
   const box = row.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
-  const right = Math.min(corner.left + stage.clientWidth, panel.hidden ? Infinity : panel.getBoundingClientRect().left);
+  const right = corner.left + stage.clientWidth;
   const missing = (low, high, from, to) =>
     Math.min(low - from - 24, 0) || Math.max(Math.min(high - to + 24, low - from - 24), 0);
   stage.scrollLeft += missing(box.left, box.right, corner.left, right);
   stage.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
 }
 
-/** Return a module and its parents that have pictures, outermost first. */
-function showPath(path) {
-  const around = [path];
-  for (let at = path; at !== "";) {
+/** Show the path: the parents of the module shown, which open alone, and the modules open in place around the selection. */
+function showPath() {
+  const around = [state.path];
+  for (let at = state.path; at !== "";) {
     at = parentOf(at);
     if (views.has(at)) around.unshift(at);
   }
-  const crumb = (each, number) => {
-    const module = modules.get(each);
-    const name = nameOf(module, around[number - 1]);
-    const current = each === path;
+  const alone = around.map((path) => [ofModule(modules.get(path)), () => open(path)]);
+  const inPlace = rowsAround(selectedRow()).map((row) => [picture.things.get(row), () => focusRow(row)]);
+  const crumbs = [...alone, ...inPlace];
+  const crumb = ([{ module }, click], number) => {
+    const name = nameOf(module, crumbs[number - 1]?.[0].module.path);
+    const current = number === crumbs.length - 1;
     const type = current && module.type !== name ? h("i", module.type) : "";
-    const made = h("button", { "aria-current": current && "page", click: () => open(each) }, name, type);
+    const made = h("button", { "aria-current": current && "page", click }, name, type);
     return number ? [h("s", { "aria-hidden": "true" }, "›"), made] : [made];
   };
-  byId("path").replaceChildren(...around.flatMap(crumb));
+  byId("path").replaceChildren(...crumbs.flatMap(crumb));
+}
+
+function focusRow(row) {
+  pick(picture.things.get(row));
+  row.focus({ preventScroll: true });
 }
 
 /* --- URLs --------------------------------------------------------------------------------------- */
@@ -143,19 +150,25 @@ function step(by) {
   show(state.path, level, state.thing);
 }
 
-function openThing(thing) {
-  if (thing?.module && thing.module.path !== state.path && views.has(thing.module.path)) open(thing.module.path);
+/** Open or close the module of a row in place. */
+function openRow(row) {
+  const key = row && picture.keys.get(row);
+  if (key) toggle(key);
 }
+
+const selectedRow = () => state.thing && rowOf(state.thing);
 
 const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
 
 stage.addEventListener("click", (event) => {
   const thing = thingAt(event.target);
-  if (event.target.closest(".open")) openThing(thing);
+  const header = event.target.closest(".shut");
+  if (header) toggle(header.dataset.key);
+  else if (event.target.closest(".open")) openRow(event.target.closest("[data-i]"));
   else if (thing && !same(thing, state.thing)) pick(thing);
   else if (!thing && state.thing && !picture.panned) pick(null);
 });
-stage.addEventListener("dblclick", (event) => openThing(thingAt(event.target)));
+stage.addEventListener("dblclick", (event) => openRow(event.target.closest("[data-i]")));
 stage.addEventListener("focusin", (event) => {
   const thing = thingAt(event.target);
   if (thing && event.target.matches(":focus-visible") && !same(thing, state.thing)) pick(thing);
@@ -190,13 +203,15 @@ function move([dx, dy]) {
 
 const ARROWS = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] };
 const KEYS = {
-  Enter: () => openThing(state.thing),
-  Escape: up,
+  Enter: () => openRow(selectedRow()),
+  " ": () => openRow(selectedRow()),
+  Escape: () => shut(selectedRow()) || up(),
   Backspace: up,
   "+": () => step(1),
   "=": () => step(1),
   "-": () => step(-1),
   0: () => fit(),
+  c: () => copy(nameToCopy()),
   "/": () => box.focus(),
   "?": () => byId("keys").showModal(),
 };
@@ -205,6 +220,11 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("input[type=text]"))
     return;
   const inPicture = stage.contains(event.target) || event.target === document.body;
+  const header = event.target.closest(".shut");
+  if (header && ["Enter", " ", "Escape"].includes(event.key)) {
+    event.preventDefault();
+    return toggle(header.dataset.key);
+  }
   if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
   if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;
   event.preventDefault();
@@ -232,11 +252,15 @@ function start() {
     expand: () => step(1),
     collapse: () => step(-1),
     fit: () => fit(),
+    "save-svg": saveSvg,
+    "save-png": savePng,
+    copy: () => copy(nameToCopy()),
     "zoom-in": () => zoomTo(picture.zoom * 1.25),
     "zoom-out": () => zoomTo(picture.zoom / 1.25),
     "zoom-full": () => zoomTo(1),
     help: () => byId("keys").showModal(),
-    "show-memory": () => byId("memory").showModal(),
+    "show-memory": () => toggleDock("memory"),
+    "show-roofline": () => toggleDock("roofline"),
     "toggle-panel": () => setPanel(panel.hidden),
     "toggle-tree": () => setTree(byId("modules").hidden),
     theme: () => {
@@ -247,8 +271,8 @@ function start() {
     },
   };
   for (const [id, action] of Object.entries(clicks)) byId(id)?.addEventListener("click", action);
-  setPanel(innerWidth >= 1600);
-  setTree(innerWidth > 860);
+  setPanel(innerWidth > 1000);
+  setTree(innerWidth > 1200);
   plantTree();
   followAddress();
   addEventListener("popstate", followAddress);

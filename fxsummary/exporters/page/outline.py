@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
@@ -17,7 +17,8 @@ class Outline:
     """The views of a graph for the page, and its modules.
 
     Attributes:
-        graph: the captured graph; folded: the graph simplified, with repeats folded and idioms merged.
+        graph: the captured graph; totals: its totals.
+        folded: the graph simplified, with repeats folded and idioms merged.
         blocks: the first call of each module that contains operations, by path; "" is the model itself.
         copy_of: path of the module that is drawn for each folded copy, by the path of the copy.
         last: path of the last copy of each module that represents several.
@@ -26,6 +27,7 @@ class Outline:
     """
 
     graph: ModelGraph
+    totals: Totals
     folded: ModelGraph
     blocks: dict[str, Block] = field(default_factory=dict)
     copy_of: dict[str, str] = field(default_factory=dict)
@@ -47,6 +49,18 @@ class Outline:
             inside = inside.rpartition(".")[0]
         return self.drawn(self.copy_of[inside] + path[len(inside) :]) if inside else path
 
+    def number(self, key: str) -> int | None:
+        """Return the number of an operation of the captured graph on the page, or -1 minus that of its module.
+
+        An operation in a folded copy has the number of the module that is drawn for its module.
+        """
+        if key in self.operations:
+            return self.operations[key]
+        path = self.drawn(self.graph.nodes[key]["module"]) if key in self.graph else ""
+        while path and path not in self.modules:
+            path = path.rpartition(".")[0]
+        return -1 - self.modules[path] if path else None
+
     def is_copy(self, path: str) -> bool:
         """Return whether a module is one of the folded copies, or inside one."""
         parts = path.split(".")
@@ -56,7 +70,7 @@ class Outline:
 def outline(graph: ModelGraph) -> Outline:
     """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
-    found = Outline(graph, merge_idioms(fold_repeats(simple, similar=True)))
+    found = Outline(graph, graph.totals, merge_idioms(fold_repeats(simple, similar=True)))
     root = block_tree(found.folded)
     for block in root.walk():
         if not block.is_pattern:

@@ -3,27 +3,19 @@
 const stage = byId("stage");
 const SVG = "http://www.w3.org/2000/svg";
 const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
-const picture = { svg: null, rows: new Map(), things: new Map(), zoom: 1, measure: "kind", panned: false };
+const picture = { svg: null, rows: new Map(), things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false };
 
 function pictureOf(number) {
   if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
   return pictures.get(number).cloneNode(true);
 }
 
-/** Put a level of a view on the stage; every row becomes clickable and focusable. */
+/** Put a level of a view on the stage, with the modules that are open in it. */
 function showPicture(level) {
-  const svg = pictureOf(level.picture);
-  svg.setAttribute("role", "group");
-  picture.things = new Map();
-  picture.rows = new Map();
-  for (const row of svg.querySelectorAll("[data-n]")) {
-    const thing = meant(level.rows[row.dataset.n]);
-    if (thing) name(row, thing, row.dataset.i === undefined ? "-1" : "0");
-  }
-  for (const frame of svg.querySelectorAll("[data-m]"))
-    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
-  picture.svg = svg;
-  stage.replaceChildren(svg);
+  for (const each of [picture.things, picture.rows, picture.keys]) each.clear();
+  picture.svg = build(level, `${state.path}@${state.level}`);
+  picture.svg.setAttribute("role", "group");
+  stage.replaceChildren(picture.svg);
   paintHeat();
 }
 
@@ -50,16 +42,18 @@ function describe({ module, operation }) {
 }
 
 const rowOf = (thing) => picture.rows.get(thing.module || thing.operation);
-const itemRows = (item) => [...picture.svg.querySelectorAll(`[data-i="${item}"]`)];
+const placeIn = (each) => each.closest("[data-picture]:not(.stage)"); // a picture on the stage, or inside another
 
 /** Return the rows that a row reads and the rows that read it, with the wires between. */
 function neighbours(row) {
   const item = row.dataset.i;
   const found = { in: [], out: [], wires: [] };
   if (item === undefined || !data.dataflow) return found;
+  const within = (selector) => [...placeIn(row).querySelectorAll(selector)].filter((each) => placeIn(each) === placeIn(row));
+  const itemRows = (number) => within(`[data-i="${number}"]`);
   const rows = itemRows(item);
   const at = rows.indexOf(row);
-  const wires = [...picture.svg.querySelectorAll("[data-v]")];
+  const wires = within("[data-v]");
   if (at > 0) found.in.push(rows[at - 1]);
   else {
     const into = wires.filter((wire) => wire.dataset.t.split(" ").includes(item));
@@ -77,7 +71,7 @@ function neighbours(row) {
 
 /** Outline a row and its neighbours; null removes the outlines. */
 function highlight(row) {
-  picture.svg.querySelectorAll(".ring, .tag").forEach((each) => each.remove());
+  picture.svg.querySelectorAll(".around").forEach((each) => each.remove());
   picture.svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
   picture.svg.classList.remove("chosen");
   if (!row) return;
@@ -90,12 +84,9 @@ function highlight(row) {
 
 function outline(row, side) {
   const box = row.getBBox();
-  const add = (parent, name, attributes) => {
-    const made = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    return parent.appendChild(made);
-  };
-  add(picture.svg, "rect", {
+  const { e, f } = picture.svg.getScreenCTM().inverse().multiply(row.getScreenCTM());
+  const around = drawn(picture.svg, "g", { class: "around", transform: `translate(${e} ${f})` });
+  drawn(around, "rect", {
     class: `ring ${side}`,
     x: box.x - 2,
     y: box.y - 2,
@@ -104,10 +95,10 @@ function outline(row, side) {
     rx: 6,
   });
   if (!side) return;
-  const tag = add(picture.svg, "g", { class: `tag ${side}` });
+  const tag = drawn(around, "g", { class: `tag ${side}` });
   const width = side === "in" ? 16 : 22;
-  add(tag, "rect", { x: box.x - width - 4, y: box.y + box.height / 2 - 7, width, height: 14, rx: 4 });
-  add(tag, "text", {
+  drawn(tag, "rect", { x: box.x - width - 4, y: box.y + box.height / 2 - 7, width, height: 14, rx: 4 });
+  drawn(tag, "text", {
     x: box.x - width / 2 - 4,
     y: box.y + box.height / 2 + 3.5,
     "text-anchor": "middle",
@@ -171,6 +162,7 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const corner = stage.getBoundingClientRect();
   const [width, height] = sizeOf(picture.svg);
   const old = picture.zoom;
+  picture.fits = null;
   picture.zoom = Math.min(4, Math.max(0.1, zoom));
   picture.svg.style.width = `${width * picture.zoom}px`;
   picture.svg.style.height = `${height * picture.zoom}px`;
@@ -184,15 +176,24 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
 /** Fit the picture to the stage; if it would be too small to read and `readable` is set, show only a part. */
 function fit(readable = false) {
   const [width, height] = sizeOf(picture.svg);
-  const across = (stage.clientWidth - 48) / width;
+  const across = (stage.clientWidth - (innerWidth > 760 ? 48 : 12)) / width;
   const down = (stage.clientHeight - 8) / height;
   const whole = Math.min(across, down, 1.25);
   const legible = Math.min(0.9, Math.max(0.62, across, down > 0.9 ? 0 : down));
   zoomTo(readable && whole < 0.62 ? legible : whole);
+  picture.fits = { readable };
   stage.scrollTop = 0;
   stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;
   if (readable) showStart();
 }
+
+/** Fit again when the stage changes its size, as when the panel opens next to it; the selected row stays in view. */
+new ResizeObserver(() => {
+  if (!picture.svg || !picture.fits) return;
+  fit(picture.fits.readable);
+  const row = state.thing && rowOf(state.thing);
+  if (row) bringIntoView(row);
+}).observe(stage);
 
 /** Scroll horizontally to the first input, where reading starts. */
 function showStart() {

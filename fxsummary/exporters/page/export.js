@@ -1,0 +1,76 @@
+/* Save the picture on the stage as SVG or PNG: what is open, in the colours on screen; copy a path. */
+
+const SHARP = 2; // pixels of the PNG per unit
+const MOST_PIXELS = 8192;
+
+/** Return the rules that apply to a picture, with the colours on screen in place of variables. */
+function styleOf(svg) {
+  const root = getComputedStyle(document.documentElement);
+  const resolve = (text) => text.replace(/var\((--[\w-]+)\)/g, (_, name) => resolve(root.getPropertyValue(name).trim()));
+  const isUsed = (rule) => rule.selectorText && !/^\*|:hover|:focus/.test(rule.selectorText) && svg.querySelector(rule.selectorText);
+  const rules = [...document.styleSheets[0].cssRules].filter(isUsed).map((rule) => resolve(rule.cssText));
+  return rules.filter((text) => /fill|stroke|font|opacity/.test(text)).join("\n");
+}
+
+/** Return the picture as the text of an SVG file, with its style, without marks and buttons. */
+function svgText() {
+  const style = document.createElementNS(SVG, "style");
+  style.textContent = styleOf(picture.svg);
+  const svg = picture.svg.cloneNode(true);
+  svg.querySelectorAll(".around, .open, .shut > :last-child").forEach((each) => each.remove());
+  for (const each of [svg, ...svg.querySelectorAll("*")])
+    for (const name of each.getAttributeNames())
+      if (/^(data-(?!h$)|aria-|tabindex|role|style)/.test(name)) each.removeAttribute(name);
+  for (const each of [svg, ...svg.querySelectorAll("path.in, path.out")]) each.classList.remove("chosen", "in", "out");
+  const [left, top, width, height] = numbersIn(svg.getAttribute("viewBox"));
+  const ground = set(document.createElementNS(SVG, "rect"), { x: left, y: top, width, height, class: "page" });
+  ground.style.fill = getComputedStyle(document.body).backgroundColor;
+  svg.prepend(style, ground);
+  return new XMLSerializer().serializeToString(svg);
+}
+
+const fileName = (suffix) => `${[data.name, state.path].filter(Boolean).join(".").replace(/[^\w.-]+/g, "_") || "model"}.${suffix}`;
+
+function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+const saveSvg = () => save(new Blob([svgText()], { type: "image/svg+xml" }), fileName("svg"));
+
+function savePng() {
+  const [, , width, height] = numbersIn(picture.svg.getAttribute("viewBox"));
+  const scale = Math.min(SHARP, MOST_PIXELS / Math.max(width, height));
+  const image = new Image();
+  image.addEventListener("load", () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [Math.ceil(width * scale), Math.ceil(height * scale)];
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => save(blob, fileName("png")));
+  });
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText())}`;
+}
+
+/** Return what a reader would type to find the selection: the module path, or the key of an operation. */
+const nameToCopy = () => {
+  const { module, operation } = state.thing || ofModule(modules.get(state.path));
+  return module ? module.path || data.name : operation.op === "call_module" ? operation.target : operation.key;
+};
+
+/** Copy a text; without permission for the clipboard, through a selected field. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = h("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  byId("status").textContent = `Copied ${clean(text)}`;
+  byId("copy").classList.add("done");
+  setTimeout(() => byId("copy").classList.remove("done"), 900);
+}

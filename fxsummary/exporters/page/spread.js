@@ -1,0 +1,223 @@
+/* The geometry of a picture: tables, frames and wires that move apart to make room inside the picture. */
+
+const MARGIN = 16;
+const ROOM = 16;
+const NEAR = 1.5;
+const isSame = (a, b) => Math.abs(a - b) < 0.3; // coordinates are rounded to tenths
+
+const numbersIn = (text) => (text.match(/-?\d+(\.\d+)?/g) || []).map(Number);
+const set = (element, attributes) => {
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+};
+const drawn = (parent, name, attributes) => parent.appendChild(set(document.createElementNS(SVG, name), attributes));
+
+/** Take a picture apart into tables, frames, wires and loose texts, with their places. */
+function partsOf(svg) {
+  const groups = [...svg.querySelectorAll(":scope > g:not([data-b])")]; // frames, then their headers
+  const tables = [...svg.querySelectorAll(":scope > [data-b]")].map((element) => {
+    const [x, y, width, height] = numbersIn(element.dataset.b);
+    return tableOf(element, x, y, width, height);
+  });
+  const frames = groups.slice(0, groups.length / 2).map((group, at) => {
+    const sheets = [group.firstElementChild];
+    for (let before = group.previousElementSibling; before?.matches("rect"); before = before.previousElementSibling)
+      sheets.push(before);
+    const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(sheets[0].getAttribute(name)));
+    return { sheets, header: groups[groups.length / 2 + at], left, top, right: left + width, bottom: top + height };
+  });
+  const wires = [...svg.querySelectorAll(":scope > path.e, :scope > path.sk")].map((element) => {
+    const next = element.nextElementSibling;
+    return { element, head: next?.matches(".ah, .ahs") ? next : null, points: pointsOf(element) };
+  });
+  const texts = [...svg.querySelectorAll(":scope > text, :scope > circle")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
+  return { svg, tables, frames, wires, texts };
+}
+
+const placeOfText = (element) => ["x", "y"].map((axis) => Number(element.getAttribute(axis) ?? element.getAttribute(`c${axis}`)));
+const tableOf = (element, x, y, width, height) => ({
+  element, x, y, width, height, from: [x, y], rows: [...element.querySelectorAll(":scope > [data-i]")],
+});
+
+/** Return the corners of a wire: the ends of its path, and the control points of its arcs. */
+function pointsOf(path) {
+  const corners = [...path.getAttribute("d").matchAll(/([MQ])(-?[\d.]+) (-?[\d.]+)/g)].map((found) => [+found[2], +found[3]]);
+  return [...corners, numbersIn(path.getAttribute("d")).slice(-2)];
+}
+
+/** Return the path of a line with rounded corners. */
+function roundedPath(points) {
+  const toward = ([x, y], [toX, toY], part) => `${x + (toX - x) * part} ${y + (toY - y) * part}`;
+  const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
+  const arcs = points.slice(1, -1).map((corner, at) => {
+    const [before, after] = [points[at], points[at + 2]];
+    const radius = Math.min(8, far(before, corner) / 2, far(corner, after) / 2);
+    return `L${toward(corner, before, radius / far(before, corner))}Q${corner.join(" ")} ${toward(corner, after, radius / far(corner, after))}`;
+  });
+  return `M${points[0].join(" ")}${arcs.join("")}L${points.at(-1).join(" ")}`;
+}
+
+/** Return the path of the arrowhead at the end of a line. */
+function headPath(points) {
+  const [[fromX, fromY], [x, y]] = points.slice(-2);
+  const length = Math.hypot(x - fromX, y - fromY) || 1;
+  const [ux, uy] = [(x - fromX) / length, (y - fromY) / length];
+  const side = (sign) => `L${x - ux * 6.5 + sign * uy * 3.4} ${y - uy * 6.5 - sign * ux * 3.4}`;
+  return `M${x} ${y}${side(-1)}${side(1)}Z`;
+}
+
+/* --- making room ------------------------------------------------------------------------------- */
+
+const middleOf = (table) => [table.x + table.width / 2, table.y + table.height / 2];
+
+/** Return the x between which the part of the column lies that contains x; wires that lead up separate parts. */
+function columnAt(parts, x) {
+  const isClear = (at) => ![...parts.tables.map((t) => [t.x, t.x + t.width]), ...parts.frames.map((f) => [f.left, f.right])]
+    .some(([left, right]) => left <= at && at <= right);
+  const up = parts.wires.flatMap(({ points }) => segmentsOf(points).filter(([a, b]) => isSame(a[0], b[0]) && b[1] < a[1] - 1));
+  const between = up.map(([[at]]) => at).filter(isClear);
+  return [Math.max(-Infinity, ...between.filter((at) => at < x)), Math.min(Infinity, ...between.filter((at) => at > x))];
+}
+
+const segmentsOf = (points) => points.slice(1).map((point, at) => [points[at], point]);
+
+/** Split a table below a row; return the lower part, or null if the row is its last one. */
+function split(parts, table, row) {
+  const at = table.rows.indexOf(row) + 1;
+  if (at === table.rows.length) return null;
+  const height = table.height / table.rows.length;
+  const outline = table.element.querySelector(":scope > rect.line:not(:first-child)");
+  const lower = table.element.cloneNode(false);
+  table.element.after(lower);
+  const first = table.from[1] + height * at;
+  const signs = [...table.element.children].filter((each) => each.matches("circle, text") && placeOfText(each)[1] > first);
+  lower.append(...table.rows.slice(at), ...signs); // the signs of changed rows stay with them
+  if (outline) {
+    const full = Number(outline.getAttribute("height"));
+    const rest = lower.appendChild(outline.cloneNode());
+    set(outline, { height: height * at - 1 });
+    set(rest, { height: full - height * at, y: Number(outline.getAttribute("y")) + height * at });
+  }
+  const made = tableOf(lower, table.x, table.y + height * at, table.width, table.height - height * at);
+  made.from = [table.from[0], first];
+  table.rows.length = at;
+  table.height = height * at;
+  parts.tables.push(made);
+  return made;
+}
+
+/** Put an opened module below a row: move everything below it down, and everything next to it aside. */
+function insert(parts, row, inner) {
+  const table = parts.tables.find(({ rows }) => rows.includes(row));
+  const lower = split(parts, table, row);
+  const [centre] = middleOf(table);
+  const cut = table.y + table.height;
+  const space = inner.height + 2 * ROOM;
+  const column = columnAt(parts, centre);
+  const isBelow = (x, y) => y >= cut - 0.5 && column[0] < x && x < column[1];
+  const down = (each) => (each === lower || (each !== table && isBelow(...middleOf(each))) ? space : 0);
+  shift(parts, () => 0, (x, y) => (isBelow(x, y) ? space : 0), (each, y) => (each === table && !lower && y >= cut - 0.5 ? space : down(each)));
+  const [left, right] = obstacles(parts, [table, lower], centre, cut, cut + space);
+  const asideLeft = Math.max(0, left - (centre - inner.spine - ROOM));
+  const asideRight = Math.max(0, centre + inner.width - inner.spine + ROOM - right);
+  const aside = (x) => (x <= left + 0.1 ? -asideLeft : x >= right - 0.1 ? asideRight : 0);
+  shift(parts, aside, () => 0, () => 0);
+  const x = centre - inner.spine;
+  set(inner.element, { transform: `translate(${x} ${cut + ROOM})` });
+  parts.tables.push({ ...inner, x, y: cut + ROOM, from: [0, 0], rows: [] });
+  connect(inner, ROOM);
+  parts.svg.append(inner.element);
+}
+
+/** Return the x of the nearest things to the left and right of a spine between two heights. */
+function obstacles(parts, own, spine, top, bottom) {
+  const found = [];
+  const add = (left, right, from, to) => from < bottom - 1 && to > top + 1 && found.push([left, right]);
+  for (const each of parts.tables) if (!own.includes(each)) add(each.x, each.x + each.width, each.y, each.y + each.height);
+  for (const each of parts.frames) for (const x of [each.left, each.right]) add(x, x, each.top, each.bottom);
+  for (const { points } of parts.wires)
+    for (const [a, b] of segmentsOf(points)) add(Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1]));
+  const left = found.filter(([from, to]) => (from + to) / 2 < spine - 1).map(([, to]) => to);
+  const right = found.filter(([from, to]) => (from + to) / 2 > spine + 1).map(([from]) => from);
+  return [Math.max(-Infinity, ...left), Math.min(Infinity, ...right)];
+}
+
+/** Move everything: frames and corners of wires by their place, tables as a whole, ends of wires with their tables. */
+function shift(parts, dx, dy, ofTable) {
+  const moved = (table, y) => [dx(middleOf(table)[0]), ofTable(table, y)];
+  for (const wire of parts.wires) {
+    const corners = wire.points.map(([x, y]) => [x + dx(x), y + dy(x, y)]);
+    level(wire.points, corners);
+    for (const back of [false, true]) {
+      const [old, now] = back ? [wire.points.toReversed(), corners.toReversed()] : [wire.points, corners];
+      const at = parts.tables.find((table) => touches(table, old[0]));
+      if (at) follow(old, now, moved(at, old[0][1]));
+    }
+    wire.points = straight(corners);
+  }
+  for (const each of [...parts.tables, ...parts.texts]) {
+    const [x, y] = parts.texts.includes(each) ? [dx(each.x), dy(each.x, each.y)] : moved(each, each.y);
+    each.x += x;
+    each.y += y;
+  }
+  for (const frame of parts.frames) {
+    const [top, bottom] = [frame.top, frame.bottom].map((y) => y + dy((frame.left + frame.right) / 2, y));
+    Object.assign(frame, { top, bottom, left: frame.left + dx(frame.left), right: frame.right + dx(frame.right) });
+  }
+}
+
+const touches = ({ x, y, width, height }, [atX, atY]) =>
+  x - NEAR <= atX && atX <= x + width + NEAR && y - NEAR <= atY && atY <= y + height + NEAR;
+
+/** Keep horizontal lines between parts of a column horizontal. */
+function level(old, now) {
+  for (let at = 1; at < old.length; at++)
+    if (isSame(old[at][1], old[at - 1][1])) now[at][1] = now[at - 1][1] = Math.max(now[at][1], now[at - 1][1]);
+}
+
+/** Let the end of a wire move with its table: the first corner, and those on the same line. */
+function follow(old, now, by) {
+  for (const axis of [0, 1])
+    for (let at = 0; at < old.length && isSame(old[at][axis], old[0][axis]); at++)
+      now[at][axis] = old[0][axis] + by[axis];
+}
+
+/** Return corners with a step where a line is neither horizontal nor vertical. */
+function straight(points) {
+  const step = ([a, b]) => (isSame(a[0], b[0]) || isSame(a[1], b[1]) ? [] : [[a[0], (a[1] + b[1]) / 2], [b[0], (a[1] + b[1]) / 2]]);
+  return [points[0], ...segmentsOf(points).flatMap((segment) => [...step(segment), segment[1]])];
+}
+
+/* --- drawing ----------------------------------------------------------------------------------- */
+
+/** Draw what has moved, and give the picture its new size. */
+function redraw(parts) {
+  const moveTo = (element, x, y) => (x || y) && element.setAttribute("transform", `translate(${x} ${y})`);
+  for (const { element, x, y, from } of [...parts.tables, ...parts.texts]) moveTo(element, x - from[0], y - from[1]);
+  for (const { element, head, points } of parts.wires) {
+    element.setAttribute("d", roundedPath(points));
+    head?.setAttribute("d", headPath(points));
+  }
+  for (const { sheets, header, ...frame } of parts.frames) {
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(sheets[0].getAttribute(name)));
+    const dx = frame.left - x, dy = frame.top - y, wider = frame.right - x - width - dx;
+    for (const sheet of sheets)
+      set(sheet, {
+        x: Number(sheet.getAttribute("x")) + dx,
+        y: Number(sheet.getAttribute("y")) + dy,
+        width: frame.right - frame.left,
+        height: frame.bottom - frame.top,
+      });
+    for (const part of header.children)
+      moveTo(part, part.matches("text:not([text-anchor])") ? dx : dx + wider, dy);
+  }
+  const corners = [
+    ...parts.tables.flatMap(({ x, y, width, height }) => [[x, y], [x + width, y + height]]),
+    ...parts.frames.flatMap(({ left, right, top, bottom }) => [[left, top], [right, bottom]]),
+    ...parts.wires.flatMap(({ points }) => points),
+  ];
+  const ends = [0, 1].map((axis) => corners.map((corner) => corner[axis]));
+  const [left, top] = ends.map((values) => Math.min(...values) - MARGIN);
+  const [right, bottom] = ends.map((values) => Math.max(...values) + MARGIN);
+  set(parts.svg, { viewBox: `${left} ${top} ${right - left} ${bottom - top}`, width: right - left, height: bottom - top });
+}
