@@ -242,14 +242,18 @@ def test_a_bias_that_is_a_buffer_is_a_parameter() -> None:
     assert (totals.parameters, totals.parameter_bytes, totals.buffers) == (IN * OUT + OUT, nbytes_of(layer), 0)
 
 
-def test_a_weight_that_is_no_parameter_is_unknown() -> None:
-    """Tensors in plain attributes; only a layer that declares its size is known to have a weight."""
+@pytest.mark.parametrize("declares", [True, False])
+def test_a_weight_that_is_no_parameter_is_unknown(declares: bool) -> None:
+    """Tensors in plain attributes; only a layer that has attributes for its size is known to have a weight."""
     layer = Layer()
+    if not declares:
+        layer.in_features = layer.out_features = None  # type: ignore[assignment]
     layer.packed, layer.meta = torch.zeros(OUT, IN, dtype=torch.int8), {"scale": torch.ones(OUT, 1)}
     layer.weight = lambda: layer.packed * layer.meta["scale"]  # type: ignore[method-assign]
     totals = graph_of(layer).totals
     assert (totals.parameters, totals.unknown_parameters) == (0, ("0.packed",))
     assert (totals.parameter_bytes, totals.flops) == (IN * OUT + 4 * OUT, PRODUCT)
+    assert "stored packed" in graph_of(layer).to_text()
 
 
 def test_a_float_weight_beside_integers_is_no_packed_weight() -> None:

@@ -171,13 +171,13 @@ def unregistered(module: nn.Module, packed: Represented) -> tuple[str, Stored] |
     """Return the name of a tensor that a layer does not register but counts as a parameter, and what it is stored as.
 
     It is the bias of a packed weight, whose bytes count with those of that weight, or the weight of a layer that
-    declares its size and registers nothing.
+    has attributes for its size and registers nothing.
     """
     others = {name: value for name, value in vars(module).items() if name not in _OF_MODULES}
     if packed.is_declared:
         return ("bias", ()) if isinstance(others.get("bias"), Tensor) else None
     registered = (*module._parameters.items(), *module._buffers.items(), *module._modules.items())
-    if _declared_size(module) is None or any(each is not None for _, each in registered):
+    if not any({*names} <= others.keys() for names in _SIZES) or any(each is not None for _, each in registered):
         return None
     found = {name: each for name, each in others.items() if isinstance(each, Tensor)}
     largest = max(found, key=lambda name: found[name].nbytes, default=None)

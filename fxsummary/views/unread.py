@@ -137,10 +137,16 @@ def _row(stack: Stack, tensors: list[ParameterInfo], read: bool, model: str) -> 
         names = list(dict.fromkeys(name.partition(".")[0] for name in names))
     return {
         **BLANK, **counts(tensors, unknown=False), **placed(stack, model),
-        "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "label": "read elsewhere" if read else "not read",
+        "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "label": _label(tensors, read),
         "config": fmt.listed(names, MOST_NAMES), "outputs": (),
         "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
     }  # fmt: skip
+
+
+def _label(tensors: list[ParameterInfo], read: bool) -> str:
+    if all(tensor.spec is None and tensor.stored is not None for tensor in tensors):
+        return "stored"  # whether an operation reads it is not known
+    return "read elsewhere" if read else "not read"
 
 
 def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
