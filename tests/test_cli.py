@@ -197,7 +197,7 @@ def test_render(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str,
         (["--theme", "dark"], 'class="fx-dark"'),
         (["--title", "Small <net>"], "Small &lt;net&gt;"),
         (["--font", "Times New Roman", "--no-title"], 'font-family:"Times New Roman",'),
-        (["--font-size", "22", "--no-legend", "--no-subtitle", "--background", "none"], 'viewBox="0 0 356'),
+        (["--font-size", "22", "--no-legend", "--no-subtitle", "--background", "none"], 'width="1056" height='),
         (["--source-url", "https://host/{file}#L{line}"], 'href="https://host/'),
         (
             ["--direction", "LR", "--show", "path,shape", "--depth", "2", "--no-fold"],
