@@ -198,7 +198,7 @@ class Fitting:
         return best
 
     def hides_much(self, picture: Picture) -> bool:
-        """Return whether much of the FLOPs is in classes of which no module is open."""
+        """Return whether classes without an open module have a large share of the FLOPs."""
         return unseen_flops(picture) > UNSEEN * (self.whole.totals.flops or 0)
 
     def _with(self, best: Opened, depth: int, blocks: list[str]) -> Opened:

@@ -25,7 +25,7 @@ def units_of(group: Box, flow: Flow, spacing: Spacing, room: float, value: str =
     """Return the units of a group, in order; those inside of inner groups too.
 
     Args:
-        room: width within which branches may stand next to each other.
+        room: maximum width of branches placed next to each other.
         value: a value that comes from the left side.
     """
     rooms = {group.key: room - group.padding.left - group.padding.right}
@@ -107,7 +107,7 @@ class _Reduction:
                     break
 
     def _put_beside(self) -> None:
-        """Put sources that only one leaf reads beside it, if another box leads to it."""
+        """Place a source at the side of its only reader, if the reader has another source."""
         for at, (unit,) in list(self.chains.items()):
             if unit.kind != "leaf" or unit.box.role != "source" or len(self.flow.out_of(unit.box.key)) != 1:
                 continue

@@ -13,7 +13,7 @@ from fxsummary.layout.stack import TAP, Frame, Stack
 from fxsummary.layout.units import LEFT, RIGHT
 
 LANE = 13.0
-"""Space between a box and the first lane beside it, and between a lane and the frame around it."""
+"""Distance from a box to the first lane, and from a lane to the enclosing frame."""
 LEANS = 0.0, 25.0, 50.0, 75.0, 100.0, 125.0
 """Distances by which tables may be moved to the left."""
 
@@ -41,7 +41,7 @@ class Column(Stack):
     ) -> None:
         super().__init__(line, bodies, spacing, rises=rises)
         self.incoming, self.outgoing = incoming, outgoing
-        self.leans, self.lean = LEANS if leans else (0.0,), 0.0
+        self.leans = LEANS if leans else (0.0,)
         self.offsets: dict[tuple[Lane, int], float] = {}
         self.drops: dict[str, float] = {}
         self.bypasses = {arc.box.key for arc in line.arcs if arc.box is not None}
@@ -57,7 +57,6 @@ class Column(Stack):
 
     def _width_at(self, lean: float) -> float:
         """Move tables to the left, compute all extents, and return the width."""
-        self.lean = lean
         for place in self.places:
             place.lean(lean, self.spacing)
         self._spread()

@@ -55,7 +55,7 @@ def plan(
     Args:
         root: a group; its key names the page.
         edges: edges between different leaves.
-        room: width within which branches may stand next to each other.
+        room: maximum width of branches placed next to each other.
         shaped: whether to look for a U.
         value: a leaf whose value one side of the graph reads from the other; "" for a graph without sides.
 

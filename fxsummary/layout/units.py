@@ -52,11 +52,6 @@ class Unit:
         else:
             self.left = box
 
-    @property
-    def is_single(self) -> bool:
-        """Whether it is a leaf or a port."""
-        return self.kind in ("leaf", "port")
-
     def leaves(self) -> Iterator[Box]:
         """Yield all leaves inside, in order, with those beside others."""
         pending = [self]
