@@ -61,9 +61,9 @@ class Box:
         entry: y of wires from the sides, from the top border of a leaf; None for half the height.
         overhang: space kept free beyond the right and the bottom border.
         role: "join" for a sum or a concatenation, which may have boxes at its sides; "source" for a box that may
-            be placed at the side of its only reader; "aside" for a box without readers, placed at the side of its source.
+            be placed at the side of its only reader; "aside" for a box without readers, placed beside its source.
         label: width of the text that describes its value; extent: the size of that value without channels.
-        rows: number of rows of a table, 0 for other leaves; tables of parallel branches can be placed between two rails.
+        rows: number of rows of a table, 0 for other leaves; parallel tables can be placed between two rails.
     """
 
     key: str
