@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import fxsummary
+from fxsummary.errors import ForwardError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals
 from fxsummary.graph.saved import loads
@@ -97,15 +98,29 @@ def test_layers_whose_kernels_are_not_here(make: Callable[[], nn.Module]) -> Non
     assert (totals.parameter_bytes, totals.flops) == (nbytes_of(layer), None)
 
 
-def test_a_layer_whose_kernel_cannot_be_imported_ends_the_graph() -> None:
-    """It is no reason to reject the inputs, and its weights are known."""
-    layer = _fp8(False)
-    graph = fxsummary.graph(nn.Sequential(nn.Linear(IN, IN, bias=False), layer), torch.randn(ROWS, IN))
+@pytest.mark.parametrize("make", [lambda: _fp8(False), lambda: _fp8(True), _metal, _higgs, _fbgemm])
+def test_such_a_layer_is_shown_as_a_linear_layer(make: Callable[[], nn.Module]) -> None:
+    layer = make()
+    first, last = nn.Linear(IN, IN, bias=False), nn.Linear(OUT, IN, bias=False)
+    graph = fxsummary.graph(nn.Sequential(first, layer, nn.ReLU(), last, layer), torch.randn(2, ROWS, IN))
     totals = graph.totals
-    assert (totals.parameters, totals.unknown_parameters) == (IN * IN + IN * OUT, ())
-    assert (totals.flops, totals.unknown_flops) == (2 * ROWS * IN * IN, ("the rest of forward",))
-    (note,) = [each for each in graph.notes if "recording stopped" in each]
-    assert "an import failed" in note and "Pass other inputs" not in note
+    assert (totals.parameters, totals.unknown_parameters) == (IN * IN + 2 * IN * OUT, ())
+    assert totals.flops == 2 * (2 * ROWS * IN * IN + 3 * PRODUCT) and len(totals.assumed_flops) == 3
+    shapes = [each["outputs"].shape for _, each in graph.nodes(data=True) if each["op"] == "call_module"]
+    assert shapes[-1] == (2, ROWS, OUT)
+    (note,) = [each for each in graph.notes if "does not run here" in each]
+    assert type(layer).__name__ in note
+    assert fxsummary.formulas(nn.Sequential(first, layer), input_shape=("B", IN))["flops"](B=3) == 2 * 3 * (
+        IN * IN + IN * OUT
+    )
+    training = graph.training()
+    assert training.unknown and training.is_assumed and training.forward_flops == totals.flops
+    assert loads(graph.to_json()).totals == totals
+
+
+def test_inputs_that_such_a_layer_does_not_take_are_rejected() -> None:
+    with pytest.raises(ForwardError, match="HiggsLinear"):
+        fxsummary.graph(nn.Sequential(_higgs()), torch.randn(ROWS, IN + 1))
 
 
 # --- experts, which do not declare the size of their weights ---------------------------------------
@@ -154,6 +169,24 @@ def test_experts_of_packed_integers_are_unknown_but_their_bytes_are_not(make: Ca
     assert totals.parameter_bytes == nbytes_of(experts)
     assert "≥" in str(graph)
     assert loads(graph.to_json()).totals == totals
+
+
+def test_the_graph_ends_at_experts_whose_kernel_is_not_here() -> None:
+    experts = _mxfp4()
+    routing = torch.zeros(ROWS, 4)
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.experts = nn.Linear(64, 64, bias=False), experts
+
+        def forward(self, x: Tensor) -> Any:
+            return self.experts(self.first(x), routing, routing)
+
+    graph = fxsummary.graph(Model(), torch.randn(ROWS, 64))
+    assert (graph.totals.flops, graph.totals.unknown_flops) == (2 * ROWS * 64 * 64, ("the rest of forward",))
+    (note,) = [each for each in graph.notes if "recording stopped" in each]
+    assert "Mxfp4GptOssExperts does not run here" in note and "Pass other inputs" not in note
 
 
 # --- layouts ---------------------------------------------------------------------------------------

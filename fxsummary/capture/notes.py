@@ -27,7 +27,7 @@ _REMEDY = (
     "operation"
 )
 
-_WITH_REMEDY = ("nested tensors", "fake impl", "an import failed")
+_WITH_REMEDY = ("nested tensors", "fake impl", "an import failed", "does not run here")
 """Words of reasons that already contain a remedy, or for which other inputs are none."""
 
 

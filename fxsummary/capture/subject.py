@@ -32,6 +32,7 @@ class Subject:
         modules: every module by path, see `modules_by_path`.
         device: the device of the model's tensors.
         snapshot: the current state of the model.
+        without_kernel: classes of layers with packed weights whose kernels do not run here.
         traced: a trace that was made without inputs and that no capture has used; None if there is none.
     """
 
@@ -43,6 +44,7 @@ class Subject:
 
     def __post_init__(self, arguments: Sequence[object]) -> None:
         self.traced: Trace | None = None
+        self.without_kernel: set[type] = set()
         self.name = type(self.model).__name__
         self.modules = modules_by_path(self.model)
         unique = list({id(module): module for module in self.modules.values()}.values())
@@ -51,7 +53,9 @@ class Subject:
 
     def is_leaf(self, module: nn.Module, path: str) -> bool:
         """Whether a module is one operation."""
-        return default_leaf(module) or (self.leaf is not None and self.leaf(module, path))
+        if default_leaf(module) or type(module) in self.without_kernel:
+            return True
+        return self.leaf is not None and self.leaf(module, path)
 
 
 def default_leaf(module: nn.Module) -> bool:

@@ -13,10 +13,11 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_of, tensor_names, tensors_of
 from fxsummary.capture.operations.twins import spec_of
+from fxsummary.capture.packed_layers import Represented, represented
 from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import Names
 from fxsummary.convert import config
-from fxsummary.convert.stored import Represented, is_known, packed_in, represented, stored, unregistered, wrapped
+from fxsummary.convert.stored import is_known, packed_in, stored, unregistered, wrapped
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec, contiguous

@@ -11,22 +11,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from math import prod
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from fxsummary.capture.module_index import tensors_in_modules
-from fxsummary.capture.operations.packed import PAIRS, packed_tensors
+from fxsummary.capture.operations.packed import packed_tensors
 from fxsummary.capture.operations.twins import dtype_name
+from fxsummary.capture.packed_layers import PLAIN, QUANTIZED, SIZES, WITHOUT_SIZE, Represented
 from fxsummary.capture.torch_internals import ScriptModule, storage_of
 from fxsummary.graph.records import ParameterInfo, Stored
 from fxsummary.graph.spec import contiguous
 
-_WITHOUT_SIZE = frozenset({UninitializedParameter, UninitializedBuffer})
-_PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer}) | _WITHOUT_SIZE
 _MOST = 4
 """How deep tensors are looked for in the attributes of a tensor subclass."""
 _OF_MODULES = frozenset(vars(nn.Module()))
@@ -49,7 +45,7 @@ def stored(tensor: Tensor, holder: nn.Module | None = None) -> Stored | None:
         registered = {id(each) for each in (*holder._parameters.values(), *holder._buffers.values())}
         others = {name: value for name, value in vars(holder).items() if name not in _OF_MODULES}
         return _counted(chain(_parts(tensor), (each for each in _held(others, _MOST) if id(each) not in registered)))
-    if type(tensor) in _PLAIN and tensor.layout is torch.strided and tensor.dtype not in _QUANTIZED:
+    if type(tensor) in PLAIN and tensor.layout is torch.strided and tensor.dtype not in QUANTIZED:
         return None
     found = _counted(_parts(tensor))
     return None if found == ((dtype_name(tensor.dtype), tensor.numel()),) else found
@@ -58,9 +54,9 @@ def stored(tensor: Tensor, holder: nn.Module | None = None) -> Stored | None:
 def is_known(tensor: Tensor) -> bool:
     """Return whether it is known how many elements a tensor has, and what it is stored as."""
     kind = type(tensor)
-    if kind in _WITHOUT_SIZE:
+    if kind in WITHOUT_SIZE:
         return False
-    if kind in _PLAIN or kind.__module__.startswith("torch.") or hasattr(tensor, "__tensor_flatten__"):
+    if kind in PLAIN or kind.__module__.startswith("torch.") or hasattr(tensor, "__tensor_flatten__"):
         return True
     return tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel() or tensor.data_ptr() != 0
 
@@ -92,11 +88,10 @@ def _parts(tensor: Tensor) -> Iterator[Tensor]:
         yield tensor
         if tensor.is_quantized and tensor.qscheme() in _PER_CHANNEL:
             yield from (tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
-        if type(tensor) not in _PLAIN and not type(tensor).__module__.startswith("torch."):
+        if type(tensor) not in PLAIN and not type(tensor).__module__.startswith("torch."):
             yield from _held(vars(tensor), _MOST)
 
 
-_QUANTIZED = frozenset({torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4})
 _SEVERAL_IN_A_BYTE = frozenset({torch.quint4x2, torch.quint2x4})
 _PER_CHANNEL = (torch.per_channel_affine, torch.per_channel_affine_float_qparams, torch.per_channel_symmetric)
 
@@ -114,57 +109,10 @@ def _held(attributes: Mapping[str, object], depth: int) -> Iterator[Tensor]:
 
 def wrapped(modules: Iterable[nn.Module]) -> frozenset[int]:
     """Return the ``id`` of each parameter and buffer that is a tensor subclass, whose operators are not torch's own."""
-    return frozenset([id(each) for each in tensors_in_modules(modules) if type(each) not in _PLAIN])
+    return frozenset([id(each) for each in tensors_in_modules(modules) if type(each) not in PLAIN])
 
 
 # --- layers with packed weights --------------------------------------------------------------------
-
-_SIZES = (("out_features", "in_features"), ("outfeatures", "infeatures"), ("num_embeddings", "embedding_dim"))
-"""Attributes in which layers declare the rows and columns of their weight."""
-
-_UNPACKED = frozenset({torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.complex64, torch.complex128})
-_UNPACKED |= {torch.int64, torch.bool}
-
-Shape = tuple[int, ...]
-
-
-class Represented(NamedTuple):
-    """The packed weights of a module.
-
-    Attributes:
-        shapes: by name of a tensor, the shape of the weight that it represents; None if that is unknown.
-        parts: by name of a tensor that belongs to a packed weight, such as scales, the name of that weight.
-        is_declared: whether the module declares the size of its weight.
-    """
-
-    shapes: Mapping[str, Shape | None]
-    parts: Mapping[str, str]
-    is_declared: bool = False
-
-
-def represented(module: nn.Module, is_inside: bool = False) -> Represented:
-    """Return the packed weights of a module, which are integers of up to 32 bits, or floats of one byte.
-
-    If the module declares the size of its weight, all other tensors except for a bias belong to that weight. If not,
-    the size is known for floats of one byte only, and tensors belong to a weight if their names begin with its name.
-
-    Args:
-        is_inside: whether it is a submodule of a layer with a packed weight, which its matrices may represent too.
-    """
-    held = (*module._parameters.items(), *module._buffers.items())
-    own = {name: each for name, each in held if each is not None and type(each) not in _WITHOUT_SIZE}
-    parameters = [name for name, _ in module._parameters.items() if name in own]
-    inner: dict[str, Shape | None] = {name: None for name in parameters if is_inside and own[name].dim() > 1}
-    size = _declared_size(module)
-    if size is not None:
-        weight = _declared(own, parameters, prod(size))
-        if weight is None:
-            return Represented(inner, {})
-        return Represented({weight: size}, dict.fromkeys(own.keys() - {weight, "bias"}, weight), is_declared=True)
-    packed = [name for name in parameters if _is_packed(own[name])]
-    parts = {name: weight for weight in packed for name in own if name != weight and _belongs(name, weight)}
-    shapes = {name: _shape_of(own[name]) for name in packed if name not in parts}
-    return Represented(shapes | inner, parts)
 
 
 def unregistered(module: nn.Module, packed: Represented) -> tuple[str, Stored] | None:
@@ -177,45 +125,11 @@ def unregistered(module: nn.Module, packed: Represented) -> tuple[str, Stored] |
     if packed.is_declared:
         return ("bias", ()) if isinstance(others.get("bias"), Tensor) else None
     registered = (*module._parameters.items(), *module._buffers.items(), *module._modules.items())
-    if not any({*names} <= others.keys() for names in _SIZES) or any(each is not None for _, each in registered):
+    if not any({*names} <= others.keys() for names in SIZES) or any(each is not None for _, each in registered):
         return None
     found = {name: each for name, each in others.items() if isinstance(each, Tensor)}
     largest = max(found, key=lambda name: found[name].nbytes, default=None)
     return None if largest is None else (largest, _counted(_held(others, _MOST)))
-
-
-def _declared_size(module: nn.Module) -> Shape | None:
-    given = vars(module)
-    return next(((given[a], given[b]) for a, b in _SIZES if type(given.get(a)) is type(given.get(b)) is int), None)
-
-
-def _declared(own: Mapping[str, Tensor], parameters: Iterable[str], numel: int) -> str | None:
-    """Return the name of the packed weight of a layer that declares its size; None if the layer has none.
-
-    It is the largest tensor, if that has at least one bit for each of the weight's elements. If no tensor has that many
-    elements, it is a parameter of integers, such as indices of rows in a codebook, which may be larger.
-    """
-    sizes = {name: each.nbytes for name, each in own.items() if name != "bias"}
-    largest = max(sizes, key=sizes.__getitem__, default=None)
-    if largest is not None and own[largest].dtype not in _UNPACKED and 8 * sizes[largest] >= numel:
-        return largest
-    if any(each.numel() == numel for each in own.values()):
-        return None
-    codes = [name for name in parameters if _is_packed(own[name]) and not own[name].dtype.is_floating_point]
-    return max(codes, key=sizes.__getitem__, default=None)
-
-
-def _is_packed(tensor: Tensor) -> bool:
-    return type(tensor) in _PLAIN and tensor.dtype not in _UNPACKED and tensor.dtype not in _QUANTIZED
-
-
-def _belongs(name: str, weight: str) -> bool:
-    return name.startswith(weight) and not name.endswith("bias")
-
-
-def _shape_of(tensor: Tensor) -> Shape | None:
-    """Return the shape of the weight in a packed tensor of its own size; None if elements may hold several numbers."""
-    return tuple(tensor.shape) if tensor.dtype.is_floating_point and tensor.dtype is not PAIRS else None
 
 
 # --- packed objects --------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.derivatives import Derivatives
 from fxsummary.capture.recorded.graph_builder import Writer, has_tensor
+from fxsummary.capture.recorded.missing_kernels import linear_outcome
 from fxsummary.capture.recorded.repeats import Replay
 from fxsummary.capture.recorded.torch_calls import Function
 from fxsummary.capture.source import let_go
@@ -49,7 +50,7 @@ class Calls(torch_internals.DispatchMode):
         self.derivatives = Derivatives(self.demand)
         self.replay: Replay | None = None
         self._budget = budget
-        self._is_leaf = subject.is_leaf
+        self._subject = subject
         self._paths = first_paths(subject.modules)
         device = torch.device("cpu" if subject.device == "meta" else subject.device)
         operators, properties, derived = torch_calls.OPERATORS, torch_calls.PROPERTIES, self.derivatives.handlers
@@ -150,7 +151,7 @@ class Calls(torch_internals.DispatchMode):
         """Answer the call of a module: a leaf becomes one operation, any other module is entered or copied."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
-        if path is not None and self._is_leaf(module, path) and not self._holds_results(module):
+        if path is not None and self._subject.is_leaf(module, path) and not self._holds_results(module):
             return self._leaf_call(module, path, args, kwargs)
         if not path:  # the model itself, or a module outside of it
             return module._call_impl(*args, **kwargs)
@@ -187,13 +188,22 @@ class Calls(torch_internals.DispatchMode):
             else:
                 found = hook(module, args)
                 args = args if found is None else found if isinstance(found, tuple) else (found,)
-        value = self.operation(module, args, kwargs, path)
+        if type(module) in self._subject.without_kernel:
+            value = self._linear(module, args, kwargs, path)
+        else:
+            value = self.operation(module, args, kwargs, path)
         for key, hook in list(module._forward_hooks.items()):
             if not is_own_hook(hook):
                 named = (kwargs,) if key in module._forward_hooks_with_kwargs else ()
                 found = hook(module, args, *named, value)
                 value = value if found is None else found
         return value
+
+    def _linear(self, module: nn.Module, args: Args, kwargs: Kwargs, path: str) -> object:
+        """Record the call of a layer whose kernel is missing as that of a linear layer."""
+        call = self.writer.call(module, args, kwargs, path)
+        node = self.writer.write(call, linear_outcome(module, call.given[0].spec))
+        return self.writer.result(node, call)
 
     # --- handlers, which run unseen ------------------------------------------------------------
 

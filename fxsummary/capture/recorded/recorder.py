@@ -23,9 +23,10 @@ from fxsummary.capture import meta_forward
 from fxsummary.capture.inputs import placeholders
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
-from fxsummary.capture.recorded import patches
+from fxsummary.capture.recorded import missing_kernels, patches
 from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.calls import Calls
+from fxsummary.capture.recorded.missing_kernels import MissingKernelError
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
 from fxsummary.capture.recorded.tensor_origins import StopRecording
 from fxsummary.capture.restore.heal import heal
@@ -70,6 +71,12 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
     recorder = _Recorder(subject, budget)
     try:
         recorder.run(inputs, replay and subject.replay)
+    except MissingKernelError as missing:
+        recorder.finish()
+        subject.without_kernel.add(missing.kind)
+        recording = record(subject, inputs, replay=replay, budget=budget)
+        recording.notes.append(str(missing))
+        return recording
     except (MismatchError, TooMuchWorkError, OperatorError) as stopped:
         let_go(stopped)
         recorder.finish()
@@ -133,10 +140,27 @@ class _Recorder:
             except StopRecording as stopped:
                 self.stop(stopped, stopped.reason, stopped.source)
             except Exception as error:
-                if not is_limit_of_meta(error) and not isinstance(error, ImportError):
+                reason = self._reason_to_stop(error)
+                if reason is None:
                     raise
-                reason = str(error).strip().partition("\n")[0]
-                self.stop(error, f"an import failed: {reason}" if isinstance(error, ImportError) else reason)
+                self.stop(error, reason)
+
+    def _reason_to_stop(self, error: Exception) -> str | None:
+        """Return why the graph ends at an error of forward; None if the error is about the inputs.
+
+        Raises:
+            MissingKernelError: the layer that failed can be shown as another one.
+        """
+        reason = str(error).strip().partition("\n")[0]
+        module, given = missing_kernels.failed_module(error, Calls.module_call.__code__)
+        if missing_kernels.is_linear(module, given):
+            let_go(error)
+            raise MissingKernelError(type(module), reason)
+        if missing_kernels.has_weights_of_unknown_form(module):
+            return f"forward of {type(module).__name__} does not run here: {reason}"
+        if isinstance(error, ImportError):
+            return f"an import failed: {reason}"
+        return reason if is_limit_of_meta(error) else None
 
     def copied_result(self) -> Any:
         """Return a copy of the result of forward, and let go of the result itself."""

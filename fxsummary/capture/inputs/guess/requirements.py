@@ -61,10 +61,10 @@ def field_needs(model: nn.Module, trace: Trace) -> dict[str, dict[str, Need]]:
 
 
 def dtype_for(need: Need | None, model: nn.Module) -> str:
-    """Return int64 for ids, else the dtype of the model's first floating-point parameter."""
+    """Return int64 for ids, else the dtype of the model's first floating-point parameter of more than one byte."""
     if need is not None and need.kind == "ids":
         return "int64"
-    floats = (dtype_name(p.dtype) for p in tensors_of(model) if p.dtype.is_floating_point)
+    floats = (dtype_name(p.dtype) for p in tensors_of(model) if p.dtype.is_floating_point and p.dtype.itemsize > 1)
     return next(floats, "float32")
 
 
