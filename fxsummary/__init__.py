@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fxsummary import errors
+
 if not TYPE_CHECKING:
     # Python gives a package the name of a folder when it first imports from it, which would then hide the function.
     from fxsummary import graph
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 __all__ = [
     "graph", "load", "diff", "kv_cache", "formulas", "generation", "table", "Device", "Processes", "ModelGraph",
-    "TensorSpec", "__version__",
+    "TensorSpec", "errors", "__version__",
 ]  # fmt: skip
 
 _HOME = {
@@ -65,4 +67,4 @@ if not TYPE_CHECKING:  # type checkers take any name for one that ``__getattr__`
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted(__all__)

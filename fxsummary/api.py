@@ -120,7 +120,19 @@ def _checked(model: Any, trace: str) -> nn.Module:
     )
 
 
-def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
+def diff(
+    before: Any,
+    after: Any,
+    /,
+    *,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    input_shape: Sequence[int] | Sequence[Sequence[int]] | Mapping[str, Sequence[int]] | None = None,
+    input_dtype: Any = None,
+    trace: str = "auto",
+    leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
+    replay: bool = True,
+) -> ModelGraph:
     """Compare two models or graphs, and return one graph with the operations of both.
 
     Operations are aligned by structure: identical blocks first, whatever their names, then blocks with the same path,
@@ -130,8 +142,8 @@ def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
 
     Args:
         before, after: models, graphs, exported programs, or paths of saved graphs (``.json``).
-        inputs: for models, ``args=`` (positional inputs of forward) and the keyword arguments of `fxsummary.graph`:
-            ``kwargs=``, ``input_shape=`` ...
+        args: for models, the positional inputs of forward.
+        kwargs, input_shape, input_dtype, trace, leaf, replay: for models, as in `fxsummary.graph`.
 
     Raises:
         SavedGraphError: a file does not contain a saved graph.
@@ -159,10 +171,14 @@ def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
     """
     from fxsummary.compare import compare
 
-    return compare(as_graph(before, **inputs), as_graph(after, **inputs))
+    inputs: dict[str, Any] = {
+        "kwargs": kwargs, "input_shape": input_shape, "input_dtype": input_dtype,
+        "trace": trace, "leaf": leaf, "replay": replay,
+    }  # fmt: skip
+    return compare(as_graph(before, args=args, **inputs), as_graph(after, args=args, **inputs))
 
 
-def as_graph(source: Any, *, args: tuple[Any, ...] = (), **inputs: Any) -> ModelGraph:
+def as_graph(source: Any, *, args: Sequence[Any] = (), **inputs: Any) -> ModelGraph:
     """Return the graph of a model, a graph as it is, or the graph that a file contains."""
     if isinstance(source, ModelGraph):
         return source

@@ -373,7 +373,7 @@ def test_frame_of_resnet18() -> None:
         "Conv2d", "3→64, 7×7, s2, p3, bias=False", "1×64×112×112", 9408, 236027904,
     ]  # fmt: skip
     assert frame.groupby("kind").flops.sum()["convolution"] == 3_627_122_688
-    assert "``" + "``, ``".join(["op", "target", "kind"]) in (fxsummary.exporters.dataframe.to_pandas.__doc__ or "")
+    assert "``" + "``, ``".join(["op", "target", "kind"]) in (fxsummary.ModelGraph.to_pandas.__doc__ or "")
 
 
 @needs_pandas

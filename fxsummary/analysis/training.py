@@ -38,29 +38,7 @@ def training(
     precision: str | None = None,
     master_copies: bool = False,
 ) -> Training:
-    """Return the memory and FLOPs of a training step, and what checkpointing would save.
-
-    The captured operations run again on meta tensors with gradients: forward in the mode of the captured model, a loss
-    (the first output if it is one number, or else the mean of its squares), and backward.
-
-    Args:
-        optimizer: "adamw", "adam", "momentum" (SGD with momentum), "sgd", "adafactor" or None.
-        device: the device whose kernels run, "cuda" or "cpu": they differ in what attention and dropout keep.
-        precision: "bf16" or "fp16" for ``torch.autocast``; None to run as captured. Casts to a dtype that forward read
-            from a tensor stay as captured, and the result is marked ≈: capture under ``torch.autocast`` to be exact.
-        master_copies: whether the optimizer keeps float32 copies of parameters in lower precision; its state is then
-            float32 too.
-
-    Raises:
-        UnknownNameError: unknown optimizer, device or precision.
-        InputError: the graph does not come directly from `fxsummary.graph`, is partial, or has nothing to train.
-
-    >>> import torch, fxsummary
-    >>> g = fxsummary.graph(torch.nn.Linear(8, 4), torch.empty(2, 8))
-    >>> found = g.training(optimizer="adam")
-    >>> found.gradients, found.optimizer_state, found.backward_flops
-    (144, 288, 128)
-    """
+    """Return the memory and FLOPs of a training step, and what checkpointing would save; see `ModelGraph.training`."""
     _check("optimizer", optimizer, (*OPTIMIZERS, None))
     _check("device", device, DEVICES)
     _check("precision", precision, (*PRECISIONS, None))

@@ -15,12 +15,13 @@ from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import over_copies
 from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
 from fxsummary.views.joined import join_cheap
-from fxsummary.views.shown import Fold, shown
+from fxsummary.views.shown import shown
 
 MOST_ROWS = 100
 DEEPEST = 13
@@ -54,7 +55,7 @@ def picture(
     Args:
         title: heading; the model's class name if None.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        fold: what to fold; see `fxsummary.views.shown.Fold`.
+        fold: what to fold; see `fxsummary.graph.pictures.Fold`.
         look: colours, direction, facts and links.
     """
     depth = check_depth(depth)

@@ -14,14 +14,7 @@ if TYPE_CHECKING:
 
 
 def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
-    """Return a DataFrame with a row per operation, in execution order, indexed by torch.fx name.
-
-    The columns are the attributes with a title in `fxsummary.graph.attributes`: ``op``, ``target``, ``kind``,
-    ``module``, ``module_type``, ``label``, ``config``, ``shape`` (as ``1×3×28×28``), ``dtype``, ``trust`` and
-    ``source`` as texts (dtype "string"); ``parameters``, ``trainable_parameters``, ``parameter_bytes``, ``buffers``,
-    ``buffer_bytes``, ``flops``, ``output_bytes`` and ``multiplicity`` as integers (dtype "Int64"); for a comparison
-    ``change`` and ``was``; and attributes that you registered. Unknown values are ``<NA>``.
-    """
+    """Return a DataFrame with a row per operation; see `ModelGraph.to_pandas`."""
     import pandas
 
     rows = [data for _, data in graph.nodes(data=True)]

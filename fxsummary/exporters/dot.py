@@ -14,6 +14,7 @@ from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes import SIGNS
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
@@ -23,7 +24,7 @@ from fxsummary.text.series import in_one
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts, original_name
 from fxsummary.views.scalars import hide_scalars
-from fxsummary.views.shown import Fold, check_fold, shown
+from fxsummary.views.shown import check_fold, shown
 from fxsummary.views.unread import with_unread
 
 if TYPE_CHECKING:
@@ -40,13 +41,7 @@ def to_dot(graph: ModelGraph, **options: Any) -> str:
 
 
 def to_graphviz(graph: ModelGraph, *, fold: Fold = "similar", direction: str = "TB") -> graphviz.Digraph:
-    """Return the graph as a `graphviz.Digraph`.
-
-    Args:
-        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones; both draw the
-            operations of the picture. False draws every copy, and every operation that returns a tensor.
-        direction: Graphviz's ``rankdir``: TB, LR, BT or RL.
-    """
+    """Return the graph as a `graphviz.Digraph`; see `ModelGraph.to_graphviz`."""
     import graphviz
 
     view = cut_broadcasts(shown(graph, fold=fold) if check_fold(fold) else hide_scalars(with_unread(graph)))

@@ -16,11 +16,7 @@ from fxsummary.text.numbers import shape as shape_text
 
 
 def to_node_link(graph: ModelGraph) -> dict[str, Any]:
-    """Return the graph as plain data for ``networkx.node_link_graph(data, edges="edges")`` and D3.
-
-    Attributes are numbers, booleans, strings, or None if unknown: shapes as ``1×3×28×28``, tuples as
-    comma-separated items, everything else as JSON.
-    """
+    """Return the graph as node-link data; see `ModelGraph.to_node_link`."""
     flat = flattened(graph)
     return {
         "directed": True,
@@ -32,10 +28,7 @@ def to_node_link(graph: ModelGraph) -> dict[str, Any]:
 
 
 def to_graphml(graph: ModelGraph) -> str:
-    """Return the graph as GraphML for yEd, Gephi, Cytoscape and ``networkx.read_graphml``.
-
-    The attributes are those of `to_node_link`; unknown values are left out.
-    """
+    """Return the graph as GraphML; see `ModelGraph.to_graphml`."""
     file = BytesIO()
     nx.write_graphml_xml(flattened(graph, unknown=False), file, named_key_ids=False)
     return file.getvalue().decode("utf-8") + "\n"

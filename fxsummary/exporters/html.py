@@ -32,15 +32,7 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\
 
 
 def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
-    """Return the graph as an HTML page: its picture, a picture of each module, the module tree, memory, search.
-
-    Args:
-        graph: graph to show; it is not changed.
-        title: heading; the model's class name if None.
-        depth: levels of modules that are initially open, 0 for the model as one row; None for as many as give at
-            most 150 rows.
-        theme: initial colour scheme: "light", "dark", or "auto" for the one of the reader's system.
-    """
+    """Return the graph as an HTML page; see `ModelGraph.to_html`."""
     stylesheet(theme)  # raises if it is unknown
     modules = outline(graph)
     atlas = draw_atlas(modules, check_depth(depth))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from fxsummary.exporters.tables.summary import summarise
 from fxsummary.exporters.tables.table import Row
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.text.numbers import MARKS, clean, shorten
 from fxsummary.views.depth import check_depth
-from fxsummary.views.shown import Fold
 
 LONGEST = 100
 LONGEST_NOTE = 600
@@ -35,18 +35,7 @@ def to_latex(
     label: str | None = None,
     longtable: bool = False,
 ) -> str:
-    """Return the rows of the summary as a LaTeX table, with a note below that explains the marks in it.
-
-    Args:
-        graph: graph to show; it is not changed.
-        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
-            as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
-        columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
-        caption, label: caption and label of the table, as LaTeX; without both the result is a bare ``tabular`` and the
-            note.
-        longtable: whether the table may span several pages, which needs the package longtable.
-    """
+    """Return the rows of the summary as a LaTeX table; see `ModelGraph.to_latex`."""
     import pandas
 
     summary = summarise(graph, check_depth(depth), fold, columns)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from fxsummary.exporters.tables.summary import VIEWS
 from fxsummary.exporters.tables.table import Column, Row
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.support.gc_pause import paused
 from fxsummary.support.registry import call
 from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
-from fxsummary.views.shown import Fold
 
 LONGEST = 100
 """Maximum number of characters of a name, or of the settings, in a cell."""
@@ -35,22 +35,7 @@ def to_markdown(
     fold: Fold = "similar",
     columns: Iterable[str] | str | None = None,
 ) -> str:
-    """Return the graph as Markdown.
-
-    Args:
-        graph: graph to show; it is not changed.
-        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
-            "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
-            differences if `fxsummary.diff` made the graph.
-        fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
-            as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
-        columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
-
-    Raises:
-        UnknownNameError: unknown view or column.
-        InputError: ``depth`` is not a number of levels, or the view has fixed columns.
-    """
+    """Return the graph as Markdown; see `ModelGraph.to_markdown`."""
     depth = check_depth(depth)
     if view is None and graph.comparison is not None:
         text: str = call("fxsummary.exporters.reports.comparison:markdown", graph)

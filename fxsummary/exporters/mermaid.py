@@ -12,13 +12,14 @@ from fxsummary.errors import TooLargeError
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.changes import SIGNS, joined
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, relative_path, run_name, shorten
 from fxsummary.views.blocks import Block, block_tree, run_of
 from fxsummary.views.broadcast import cut_broadcasts, original_name
 from fxsummary.views.depth import check_depth, limit_depth
 from fxsummary.views.dissolve import dissolve
-from fxsummary.views.shown import Fold, shown
+from fxsummary.views.shown import shown
 
 MOST_EDGES = 400
 MOST_CHARACTERS = 45_000
@@ -36,19 +37,7 @@ _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"
 
 
 def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: Fold = "similar", direction: str = "TB") -> str:
-    """Return the graph as the source of a Mermaid flowchart.
-
-    Args:
-        graph: graph to draw; it is not changed.
-        depth: levels of modules to open, 0 for the model as one box; None for as many as GitHub renders.
-        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
-        direction: "TB", from top to bottom, or "LR", from left to right.
-
-    Raises:
-        UnknownNameError: unknown direction.
-        InputError: ``depth`` is not a number of levels.
-        TooLargeError: the flowchart is too large for GitHub; the message names a depth that fits.
-    """
+    """Return the graph as the source of a Mermaid flowchart; see `ModelGraph.to_mermaid`."""
     check_name("direction", direction, DIRECTIONS)
     depth = check_depth(depth)
     folded = shown(graph, fold=fold)

@@ -13,18 +13,7 @@ from fxsummary.text import html
 
 
 def show(graph: ModelGraph, *, height: int = HEIGHT, **options: Any) -> Frame:
-    """Return the interactive page in a frame, which a notebook shows if it is the result of a cell.
-
-    Nothing is opened, printed or written. Outside of a notebook, use ``g.render("model.html")``.
-
-    Args:
-        graph: graph to show; it is not changed.
-        height: height of the frame in px.
-        options: title, depth and theme, as for `fxsummary.exporters.html.to_html`.
-
-    Raises:
-        InputError: the height is not a positive whole number.
-    """
+    """Return the interactive page in a frame; see `ModelGraph.show`."""
     if isinstance(height, bool) or not isinstance(height, int) or height <= 0:
         raise InputError(f"height={height!r} is not a positive number of pixels, such as {HEIGHT}.")
     return Frame(to_html(graph, **options), f"{graph.name} architecture", height)

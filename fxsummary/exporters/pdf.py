@@ -22,21 +22,7 @@ _PLAIN = {"→": "->", "≥": ">=", "≤": "<=", "−": "-"}
 
 
 def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
-    """Return the picture as PDF; the options are those of `fxsummary.exporters.svg.to_svg`.
-
-    The PDF has one page of the picture's size, 0.75 pt per px; text can be selected and searched. It embeds the fonts
-    that it uses: fonts of this machine, or those that come with reportlab. It uses PDF's standard fonts only if
-    reportlab can embed none of these.
-
-    Args:
-        graph: graph to draw; it is not changed.
-        theme: "light" or "dark"; "auto" is light, because a PDF has one scheme.
-        options: as for `to_svg`; the family of ``font`` must be installed.
-
-    Raises:
-        InputError: the font is not installed.
-        OutputError: the font cannot be embedded.
-    """
+    """Return the picture as PDF; see `ModelGraph.to_pdf`."""
     return pdf_of(to_svg(graph, theme="light" if theme == "auto" else theme, **options))
 
 

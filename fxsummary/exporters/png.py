@@ -17,19 +17,7 @@ MOST_PIXELS = 400_000_000
 
 
 def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **options: Any) -> bytes:
-    """Return the picture as PNG; the options are those of `fxsummary.exporters.svg.to_svg`.
-
-    Args:
-        graph: graph to draw; it is not changed.
-        scale: PNG pixels per SVG pixel; 2 for high-density screens and print.
-        theme: "light" or "dark"; "auto" is light, because a PNG has one scheme.
-        options: as for `to_svg`; the family of ``font`` must be installed.
-
-    Raises:
-        InputError: the scale is not a positive number, or the font is not installed.
-        TooLargeError: the picture would be too large for viewers.
-        OutputError: this machine has no fonts.
-    """
+    """Return the picture as PNG; see `ModelGraph.to_png`."""
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
         raise InputError(f"scale={scale!r} is not a positive number, such as 2.")
     svg = to_svg(graph, theme="light" if theme == "auto" else theme, **options)

@@ -10,10 +10,10 @@ from fxsummary.exporters.reports.comparison import changes
 from fxsummary.exporters.tables.summary import VIEWS
 from fxsummary.exporters.tables.table import Row, Table, display_width, fit, fit_start, render_table, tree, wrap
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import clean
 from fxsummary.views.depth import check_depth
-from fxsummary.views.shown import Fold
 
 _COPIES = re.compile(r"(?:^| )(×\d+(?: steps| calls)?)(?=$| = | like )")
 _REFERENCE = re.compile(r"(^|\d )(=|like) ")
@@ -36,24 +36,7 @@ def to_text(
     fold: Fold = "similar",
     columns: Iterable[str] | str | None = None,
 ) -> str:
-    """Return the graph as text.
-
-    Args:
-        width: maximum line width in columns, at least 60.
-        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
-            "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
-            differences if `fxsummary.diff` made the graph.
-        fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
-            as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
-        columns: names of the columns after the first, such as ``("shape", "kind", "output_bytes")`` or
-            ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, "share",
-            the percentage of the FLOPs, and "receptive_field". None for shape, parameters, FLOPs and share.
-
-    Raises:
-        UnknownNameError: unknown view or column.
-        InputError: ``depth`` is not a number of levels, or the view has fixed columns.
-    """
+    """Return the graph as text; see `ModelGraph.to_text`."""
     width, depth = max(width, MIN_WIDTH), check_depth(depth)
     if view is None and graph.comparison is not None:
         return "\n".join(changes(graph, graph.comparison, width, depth))

@@ -6,41 +6,29 @@ It contains plain frozen values only (no tensors, modules or weights), so it can
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from fxsummary.graph.analyses import Analyses
 from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
+from fxsummary.graph.exports import Exports
 from fxsummary.graph.facts import Edges, Fact, Nodes
 from fxsummary.graph.memory import Memory, Storage
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.graph.spec import TensorSpec
-from fxsummary.support import files
-from fxsummary.support.registry import EXPORTERS, call, exporter_for
 from fxsummary.text import numbers as fmt
 from fxsummary.text.html import scaled
 
 if TYPE_CHECKING:
-    import graphviz
-    import pandas
-
     from fxsummary.graph.changes import Comparison
-    from fxsummary.graph.device import Device
-    from fxsummary.graph.findings import Findings
-    from fxsummary.graph.frame import Frame
-    from fxsummary.graph.receptive import ReceptiveFields
     from fxsummary.graph.roofline import Roofline
-    from fxsummary.graph.training import Training
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
 
 
-T = TypeVar("T")
-
-
-class ModelGraph(nx.DiGraph):
+class ModelGraph(Analyses, Exports, nx.DiGraph):
     __doc__ = f"""The operations of a model and the values that flow between them.
 
     Nodes are the operations of the traced ``torch.fx`` graph, keyed by their FX name, in execution
@@ -177,120 +165,6 @@ class ModelGraph(nx.DiGraph):
     def totals(self) -> Totals:
         """Sums over all operations, times their multiplicity, plus the parameters that no operation reads."""
         return add_up(self)
-
-    def to_text(self, **options: object) -> str:
-        """Return the summary as text; see `fxsummary.exporters.text.to_text` for the options."""
-        return self._as(str, "text", **options)
-
-    def to_dot(self, **options: object) -> str:
-        """Return the graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
-        return self._as(str, "dot", **options)
-
-    def to_graphviz(self, **options: object) -> graphviz.Digraph:
-        """Return the graph as a `graphviz.Digraph` that you can edit and render."""
-        return EXPORTERS["graphviz"](self, **options)
-
-    def to_svg(self, **options: object) -> str:
-        """Return the picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
-        return self._as(str, "svg", **options)
-
-    def to_png(self, **options: object) -> bytes:
-        """Return the picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
-        return self._as(bytes, "png", **options)
-
-    def to_pdf(self, **options: object) -> bytes:
-        """Return the picture as a one-page PDF; see `fxsummary.exporters.pdf.to_pdf` for the options."""
-        return self._as(bytes, "pdf", **options)
-
-    def to_html(self, **options: object) -> str:
-        """Return an interactive HTML page; see `fxsummary.exporters.html.to_html` for the options."""
-        return self._as(str, "html", **options)
-
-    def to_markdown(self, **options: object) -> str:
-        """Return the summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
-        return self._as(str, "markdown", **options)
-
-    def to_mermaid(self, **options: object) -> str:
-        """Return the graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
-        return self._as(str, "mermaid", **options)
-
-    def to_json(self, **options: object) -> str:
-        """Return the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.exporters.saved.to_json`."""
-        return self._as(str, "json", **options)
-
-    def to_node_link(self) -> dict[str, Any]:
-        """Return the graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""
-        return self._as(dict, "node_link")
-
-    def to_graphml(self) -> str:
-        """Return the graph as GraphML; see `fxsummary.exporters.graphml.to_graphml`."""
-        return self._as(str, "graphml")
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Return a DataFrame with a row per operation; see `fxsummary.exporters.dataframe.to_pandas`."""
-        return EXPORTERS["pandas"](self)
-
-    def to_latex(self, **options: object) -> str:
-        """Return the summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
-        return self._as(str, "latex", **options)
-
-    def _as(self, kind: type[T], form: str, **options: object) -> T:
-        exported: T = EXPORTERS[form](self, **options)
-        return exported
-
-    def render(self, path: str | Path, **options: object) -> Path:
-        """Write the graph to a file in the format that the suffix names, and return the path.
-
-        Raises:
-            UnknownNameError: unknown suffix; the message lists the known ones.
-            MissingPackageError: the format needs packages that are not installed; the message shows the pip command.
-            OutputError: the file cannot be written; an existing file stays unchanged.
-        """
-        target = Path(path)
-        result = exporter_for(target)(self, **options)
-        files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
-        return target
-
-    def show(self, **options: object) -> Frame:
-        """Return the interactive page for the output of a notebook's cell; see `fxsummary.exporters.notebook.show`.
-
-        Nothing is opened or printed: outside of a notebook, use ``g.render("model.html")``.
-        """
-        frame: Frame = call("fxsummary.exporters.notebook:show", self, **options)
-        return frame
-
-    def check(self, **budgets: object) -> None:
-        """Raise if a budget is exceeded: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
-
-        See `fxsummary.review.budgets.check` for all budgets.
-
-        Raises:
-            BudgetError: budgets are exceeded; the message lists all of them.
-        """
-        call("fxsummary.review.budgets:check", self, **budgets)
-
-    def lint(self, **options: object) -> Findings:
-        """Return likely mistakes in the model; see `fxsummary.review.lint.lint` for the rules and options."""
-        findings: Findings = call("fxsummary.review.lint:lint", self, **options)
-        return findings
-
-    def training(self, **options: Any) -> Training:
-        """Return the memory and FLOPs of a training step, and what checkpointing would save.
-
-        See `fxsummary.analysis.training.training` for the options: optimizer, device, precision.
-        """
-        found: Training = call("fxsummary.analysis.training:training", self, **options)
-        return found
-
-    def roofline(self, device: Device | str = "H100", **options: Any) -> Roofline:
-        """Return the time of the forward pass at best on a device; see `fxsummary.passes.roofline.roofline`."""
-        found: Roofline = call("fxsummary.passes.roofline:roofline", self, device, **options)
-        return found
-
-    def receptive_field(self) -> ReceptiveFields:
-        """Return what part of each input every operation sees; see `fxsummary.analysis.receptive.receptive_field`."""
-        found: ReceptiveFields = call("fxsummary.analysis.receptive:receptive_field", self)
-        return found
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

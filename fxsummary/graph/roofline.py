@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fxsummary.graph.device import Device
 from fxsummary.support.registry import call
@@ -131,16 +131,20 @@ class Roofline:
         """Format a time, with ``≈`` if FLOPs or shapes depend on assumed values."""
         return about(duration(seconds), self.is_assumed)
 
-    def to_text(self, **options: object) -> str:
-        """Return the costs of modules and operations as a table; see `fxsummary.exporters.text.to_text`."""
-        return self.graph.to_text(view="roofline", **options)
+    def to_text(self, *, width: int = 80, depth: int | None = None) -> str:
+        """Return the costs of modules and operations as a table; see `ModelGraph.to_text`."""
+        return self.graph.to_text(view="roofline", width=width, depth=depth)
 
-    def to_svg(self, **options: object) -> str:
+    def to_svg(self, *, title: str | Literal[False] | None = None, theme: str = "auto") -> str:
         """Return a roofline plot: FLOP/s over FLOP/B, the roof of the device, and the operations under it."""
-        return self.graph.to_svg(view="roofline", **options)
+        return self.graph.to_svg(view="roofline", title=title, theme=theme)
 
-    def render(self, path: str | Path, **options: object) -> Path:
-        """Write the table (.txt, .md, .tex) or the plot (.svg, .png, .pdf), and return the path."""
+    def render(self, path: str | Path, **options: Any) -> Path:
+        """Write the table (.txt, .md, .tex) or the plot (.svg, .png, .pdf), and return the path.
+
+        Args:
+            options: as in `ModelGraph.render`.
+        """
         return self.graph.render(path, view="roofline", **options)
 
     def __str__(self) -> str:

@@ -147,9 +147,19 @@ class Training:
         """FLOPs that run again if the repeated blocks that save the most are checkpointed; 0 if there are none."""
         return next((each.flops or 0 for each in self.checkpoints if each.count > 1 and each.saves > 0), 0)
 
-    def time(self, device: Device | str = "H100", **options: Any) -> StepTime:
-        """Return the time of a step at best on a device; see `fxsummary.graph.step_time.time_of`."""
-        return time_of(self, device, **options)
+    def time(
+        self,
+        device: Device | str = "H100",
+        *,
+        efficiency: float | tuple[float, float] = 1.0,
+        tf32: bool | None = None,
+    ) -> StepTime:
+        """Return the time of a step at best on a device.
+
+        Args:
+            device, efficiency, tf32: as in `ModelGraph.roofline`.
+        """
+        return time_of(self, device, efficiency=efficiency, tf32=tf32)
 
     def _repr_html_(self) -> str:
         """Return the sizes for Jupyter."""

@@ -25,25 +25,7 @@ def roofline(
     efficiency: float | tuple[float, float] = 1.0,
     tf32: bool | None = None,
 ) -> Roofline:
-    """Return the time of the forward pass at best on a device, per operation and in total.
-
-    Args:
-        device: a `Device`, or the name of one in ``fxsummary devices``.
-        efficiency: reachable share of the peak rates, or the shares of peak rate and bandwidth.
-        tf32: whether products in float32 run on tensor cores; None for PyTorch's defaults, which allow it only for
-            convolutions (``torch.backends.cudnn.allow_tf32``).
-
-    Raises:
-        UnknownNameError: unknown device.
-        InputError: shapes are unknown, the graph is folded or a comparison, or an efficiency is not above 0 and at
-            most 1.
-
-    >>> import torch, fxsummary
-    >>> g = fxsummary.graph(torch.nn.Linear(1024, 1024), torch.empty(1, 1024))
-    >>> found = g.roofline("H100")
-    >>> found.flops, found.nbytes, f"{found.seconds * 1e6:.2f} µs"
-    (2097152, 4206592, '1.26 µs')
-    """
+    """Return the time of the forward pass at best on a device; see `ModelGraph.roofline`."""
     found, shares = device_of(device), shares_of(efficiency)
     if not graph.storages or graph.comparison or any(data["multiplicity"] != 1 for _, data in graph.nodes(data=True)):
         raise InputError(

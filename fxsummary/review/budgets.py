@@ -43,39 +43,7 @@ COSTS = {
 
 
 def check(graph: ModelGraph, **budgets: Any) -> None:
-    """Raise if a budget is exceeded; numbers may be strings such as ``"25M"``.
-
-    Args:
-        max_parameters, max_trainable_parameters: maximum number of parameters; tied and shared ones count once.
-        max_flops: maximum FLOPs, 2 per multiply-accumulate, for the example's batch.
-        max_parameter_bytes: maximum size of the parameters in bytes.
-        max_peak_memory: maximum bytes of activations in use at one time, see `ModelGraph.memory`.
-        max_training_memory: maximum bytes of tensors in use at one time in a training step, see `ModelGraph.training`.
-        training: a dict of options of `ModelGraph.training`, such as ``dict(optimizer="sgd", device="cpu")``.
-        no_unread_parameters: fail if forward never reads a parameter.
-        no_unknown: fail if the FLOPs of an operation or the size of a weight are unknown.
-        baseline: a graph, or the path of one saved as JSON; parameters, trainable parameters, bytes and FLOPs
-            must not exceed its own.
-        tolerance: allowed relative increase over the baseline, such as 0.01.
-
-    Raises:
-        BudgetError: budgets are exceeded; the message lists all of them, with the largest contributors.
-        InputError: unknown budget or invalid value.
-
-    A limit counts as exceeded if something unknown could exceed it:
-
-    >>> import torch, fxsummary
-    >>> g = fxsummary.graph(torch.nn.Linear(8, 4), torch.empty(1, 8))
-    >>> g.check(max_parameters=36, max_flops="64", no_unknown=True)
-    >>> g.check(max_parameters=10, max_flops=10)
-    Traceback (most recent call last):
-    ...
-    fxsummary.errors.BudgetError: 2 budgets of Linear are exceeded.
-    max_parameters: 36 parameters, 26 more than the 10 allowed
-      36 (100 %) linear Linear
-    max_flops: 64 FLOPs, 54 more than the 10 allowed
-      64 (100 %) linear Linear
-    """
+    """Raise if a budget is exceeded; see `ModelGraph.check`."""
     if found := exceeded(graph, **budgets):
         lines = [line for finding in found for line in (str(finding), *(f"  {text}" for text in finding.details))]
         are = "budget of {} is" if len(found) == 1 else "budgets of {} are"

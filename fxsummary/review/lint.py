@@ -49,23 +49,7 @@ def rule(name: str, reason: str, *, is_advice: bool = False) -> Callable[[Find],
 
 
 def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str] = ()) -> Findings:
-    """Return likely mistakes in a model, rule by rule.
-
-    Args:
-        ignore: rules to skip, or ``rule:path`` to skip a rule for some paths; paths may contain ``*`` and ``?``.
-        select: advice rules to run as well; "all" for all of them.
-
-    Raises:
-        UnknownNameError: unknown rule; the message lists the known ones.
-
-    >>> import torch, fxsummary
-    >>> block = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
-    >>> for finding in fxsummary.graph(block).lint():
-    ...     print(finding)
-    bias-before-norm: the 8 biases of 0 are redundant: in training, BatchNorm2d subtracts the mean that they shift
-    >>> fxsummary.graph(block).lint(ignore=["bias-before-norm:0"])
-    ()
-    """
+    """Return likely mistakes in a model, rule by rule; see `ModelGraph.lint`."""
     ignored, asked = check_names(ignore, select)
     found: list[Finding] = []
     for name, rule in RULES.items():

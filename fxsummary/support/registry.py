@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from fxsummary.errors import DuplicateNameError, MissingPackageError, UnknownNameError
+from fxsummary.errors import DuplicateNameError, InputError, MissingPackageError, UnknownNameError
 from fxsummary.support.gc_pause import paused
 
 T = TypeVar("T")
@@ -119,9 +119,18 @@ class Exporter:
     @property
     def options(self) -> frozenset[str]:
         """The names of its options."""
-        parameters = signature(_imported(self.function)).parameters.values()
-        own = frozenset(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)
+        own = frozenset(each.name for each in self._parameters() if each.kind is each.KEYWORD_ONLY)
         return own | EXPORTERS[self.like].options if self.like else own
+
+    def check_options(self, given: Iterable[str]) -> None:
+        """Raise InputError for the name of an option that this format does not have."""
+        takes_any = not self.like and any(each.kind is each.VAR_KEYWORD for each in self._parameters())
+        for name in [] if takes_any else sorted({*given} - self.options):
+            known = f"its options: {', '.join(sorted(self.options))}" if self.options else "it has none"
+            raise InputError(f"{name}= is no option of {self.suffix or self.name}. {hint(name, self.options)}{known}.")
+
+    def _parameters(self) -> Iterable[Parameter]:
+        return signature(_imported(self.function)).parameters.values()
 
     def __call__(self, graph: Any, **options: Any) -> Any:
         """Return the graph in this format."""

@@ -6,15 +6,13 @@ from typing import Literal
 
 from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.shorten import by_few
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
-
-Fold = Literal["similar", "exact"] | bool
-"""What to fold: runs of equal and of similar copies (or True), only of equal ones ("exact"), or none (False)."""
 
 
 def check_fold(fold: object) -> Literal["similar", "exact", False]:

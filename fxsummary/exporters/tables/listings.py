@@ -8,8 +8,8 @@ from fxsummary.errors import InputError
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, fields_of
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.text.numbers import count, shape, share
-from fxsummary.views.shown import Fold
 
 Names = Iterable[str] | str | None
 """The columns that the user chose."""

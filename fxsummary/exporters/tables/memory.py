@@ -9,9 +9,9 @@ from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.memory import Memory
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.passes.memory import fused_layers, known_memory
 from fxsummary.text.numbers import UNKNOWN, count, listed, shape, share, size
-from fxsummary.views.shown import Fold
 
 MOST_ROWS = 12
 """Number of rows of memory in use that are shown; smaller ones share a row."""

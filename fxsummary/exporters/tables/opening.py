@@ -9,11 +9,11 @@ from heapq import heapify, heappop, heappush
 
 from fxsummary.exporters.tables.references import References, references
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Items
 from fxsummary.views.joined import LEAST_JOINED, in_rows
-from fxsummary.views.shown import Fold
 
 MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""

@@ -11,6 +11,7 @@ from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Totals
+from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import Repeat, differing, of_each_copy, over_copies
 from fxsummary.passes.roofline import roofline
 from fxsummary.support.registry import Registry
@@ -33,7 +34,7 @@ from fxsummary.views.depth import closed_block
 from fxsummary.views.joined import name_of, number_of
 from fxsummary.views.merger import uncounted
 from fxsummary.views.scalars import take
-from fxsummary.views.shown import Fold, shown
+from fxsummary.views.shown import shown
 from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
@@ -49,7 +50,7 @@ def summarise(
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
             `MOST_ROWS` rows, those with the fewest weights and FLOPs closed first.
-        fold: what to fold; see `fxsummary.views.shown.Fold`.
+        fold: what to fold; see `fxsummary.graph.pictures.Fold`.
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
