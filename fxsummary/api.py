@@ -17,7 +17,7 @@ from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
-from fxsummary.support.registry import hint
+from fxsummary.support.registry import call, hint
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -31,6 +31,7 @@ SUFFIX = ".pt2"
 SAVED_SUFFIX = ".json"
 """File suffix of saved graphs."""
 
+_OPTIONS = ("kwargs", "input_shape", "input_dtype", "trace", "leaf", "replay")
 _WAYS = ("auto", "symbolic", "record")
 
 
@@ -54,7 +55,9 @@ def graph(
 
     Args:
         model: a module on any device, ``meta`` included, a `torch.fx.GraphModule`, a `torch.export.ExportedProgram`, or
-            the path of a ``.pt2`` file. Loading a file unpickles parts of it: open only files that you trust.
+            the path of a ``.pt2`` file (loading it unpickles parts of it: open only files that you trust). Or what
+            MODEL is on the command line, in eval mode: ``"timm:resnet50"``, ``"models.py:Net"``, a folder with a
+            ``config.json``, a file of tensors.
         args: positional inputs of forward; their values matter only if forward depends on them.
         kwargs: inputs of forward by name.
         input_shape: instead of inputs, a shape, a list of shapes, or a dict of shapes by name.
@@ -69,6 +72,7 @@ def graph(
     Raises:
         ModelError: ``model`` is not a module.
         ModelFileError: the ``.pt2`` file cannot be read.
+        ModelImportError: a model that is named by a text cannot be imported, read or built.
         InputError: the inputs do not fit the model.
         ForwardError: forward raised; the exception is its ``__cause__``.
 
@@ -77,6 +81,11 @@ def graph(
     (448, 677376)
     """
     is_alone = not args and (kwargs or None, input_shape, input_dtype, trace) == (None, None, None, "auto")
+    if isinstance(model, (str, os.PathLike)) and not str(model).endswith(SUFFIX):
+        given = (kwargs, None), (input_shape, None), (input_dtype, None), (trace, "auto"), (leaf, None), (replay, True)
+        options = {name: value for name, (value, left) in zip(_OPTIONS, given, strict=True) if value is not left}
+        found: ModelGraph = call("fxsummary.loading.load_model:graph_of", os.fspath(model), *args, **options)
+        return found
     if (program := _program(model, is_alone)) is not None:
         return passes.annotate(convert(capture_exported(program, _leaf_test(leaf))))
     module = _checked(model, trace)

@@ -94,7 +94,7 @@ class SettingsError(FxsummaryError, ValueError):
 
 
 class ModelImportError(FxsummaryError, ImportError):
-    """The MODEL argument of the command line could not be imported or built."""
+    """A model that is named by a text could not be imported, read or built; the message has the chain of causes."""
 
 
 class WorkerError(FxsummaryError, RuntimeError):

@@ -229,7 +229,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no factory": (["show", "models.py:"], "is not package.module:factory"),
     "no such module": (["show", "no_such_package.models:CNN"], "cannot import 'no_such_package.models'"),
     "no such file": (["show", "no_such_file.py:CNN"], "no such file"),
-    "no such name": (["show", f"{CNN}N"], "has no 'CNNN'; it has"),
+    "no such name": (["show", f"{CNN}N"], "has no 'CNNN'. Did you mean 'CNN'? It has"),
     "not a model": (["show", "{models}:number"], "is a int; it must be or return a torch.nn.Module"),
     "makes no model": (["show", "{models}:makes_a_string"], "returned a str, not a torch.nn.Module"),
     "factory raises": (["show", "{models}:raises"], "raised ValueError: no weights here"),

@@ -39,9 +39,7 @@ def test_errors_are_what_a_reader_would_have_expected() -> None:
 # --- not a model -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "thing", [None, 3, "resnet50", torch.empty(2), {"a": nn.Linear(2, 2)}, lambda x: x, [nn.ReLU()]]
-)
+@pytest.mark.parametrize("thing", [None, 3, torch.empty(2), {"a": nn.Linear(2, 2)}, lambda x: x, [nn.ReLU()]])
 def test_not_a_module(thing: Any) -> None:
     with pytest.raises(ModelError, match=f"expected a torch.nn.Module.*{type(thing).__name__}"):
         fxsummary.graph(thing)

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 import fxsummary
 from fxsummary import ModelGraph, api
 from fxsummary.capture.exported.grouping import Unit, in_order
-from fxsummary.errors import FxsummaryError, InputError, ModelError, ModelFileError
+from fxsummary.errors import FxsummaryError, InputError, ModelFileError
 from fxsummary.graph.spec import leaves
 from fxsummary.views.simplify import simplify
 from zoo import OWN
@@ -1029,13 +1029,6 @@ def test_an_exported_program_brings_its_inputs(options: dict[str, Any]) -> None:
         fxsummary.graph(program_of("tied"), **options)
     with pytest.raises(InputError, match="an exported program has its own graph and inputs"):
         fxsummary.graph(program_of("tied"), ids())
-
-
-def test_other_strings_are_no_models() -> None:
-    with pytest.raises(ModelError, match=r"a torch\.export\.ExportedProgram or the path of a \.pt2 file, got str"):
-        fxsummary.graph("resnet50")  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match=r"got (Posix|Windows)Path"):
-        fxsummary.graph(Path("weights.pth"))
 
 
 # --- values ------------------------------------------------------------------------------------

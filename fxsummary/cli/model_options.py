@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from fxsummary.graph.modelgraph import ModelGraph
 
 
-OF_MODELS = ("arg", "config", "config_arg", "input", "train")
+OF_MODELS = ("arg", "config", "config_arg", "input", "train", "dtype")
 """Options for building a model and its inputs."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add MODEL and its options."""
-    help_text = "package.module:factory, path/file.py:factory, file.pt2 or a saved graph.json"
+    help_text = "package.module:factory, path/file.py:factory, a folder, a file or library:model; see below"
     parser.add_argument("model", metavar="MODEL", help=help_text)
     add_model_options(parser)
 
@@ -38,6 +38,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory's first argument")
     levels = "levels of modules to open, 0 for the model as one row (default: all that fit)"
     parser.add_argument("--depth", type=_depth, help=levels)
+    parser.add_argument("--dtype", help="cast the model to this dtype, such as bfloat16 (default: as it is built)")
     parser.add_argument("--train", action="store_true", help="keep the model in train mode")
     parser.add_argument("--quiet", action="store_true", help="print no progress to stderr")
 
@@ -56,7 +57,7 @@ def graph_of(options: argparse.Namespace) -> ModelGraph:
 def request_of(options: argparse.Namespace) -> Request:
     """Return what MODEL and its options describe."""
     given = tuple(options.input), tuple(options.arg), options.config, tuple(options.config_arg), options.train
-    return Request(options.model, *given)
+    return Request(options.model, *given, dtype=options.dtype)
 
 
 def say(text: str) -> None:

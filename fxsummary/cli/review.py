@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of, width, write
 from fxsummary.errors import InputError
-from fxsummary.loading.load_model import FILES
+from fxsummary.loading.places import is_captured
 from fxsummary.review.pyproject import BUDGETS, KEYS, settings
 from fxsummary.support.registry import exporter_for
 
@@ -102,7 +102,7 @@ def _side(options: argparse.Namespace, side: str) -> argparse.Namespace:
     model = getattr(options, side)
     values = {**vars(options), "model": model}
     for name in OF_MODELS:
-        if model.endswith(FILES):
+        if is_captured(model):
             values[name] = [] if isinstance(values[name], list) else None
     for name in ("arg", "config_arg", "input"):
         values[name] = [*values[name], *getattr(options, f"{side}_{name}")]

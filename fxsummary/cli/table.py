@@ -47,7 +47,8 @@ def _table(options: argparse.Namespace) -> int:
     if options.output:
         format_of(options.output)  # before the work, not after
     from fxsummary.analysis.table import table
-    from fxsummary.loading.load_model import import_module, shape_of
+    from fxsummary.loading.factories import import_module
+    from fxsummary.loading.load_model import shape_of
     from fxsummary.support.processes import Processes
 
     for name in options.imports:

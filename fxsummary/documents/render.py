@@ -20,7 +20,8 @@ from fxsummary import __version__
 from fxsummary.documents import picture_options
 from fxsummary.drawing.style import dark_rules
 from fxsummary.errors import InputError
-from fxsummary.loading.load_model import FILES, Request, analyse
+from fxsummary.loading.load_model import Request, analyse
+from fxsummary.loading.places import file_of
 from fxsummary.support import files
 from fxsummary.text.html import escape
 
@@ -106,7 +107,8 @@ def _placed(model: str, folder: Path) -> str:
     place, separator, factory = model.rpartition(":")
     if place.endswith(".py"):
         return f"{(folder / place).resolve()}{separator}{factory}"
-    return str((folder / model).resolve()) if model.endswith(FILES) else model
+    here = str((folder / model).resolve())
+    return here if model.endswith(".py") or file_of(here) is not None else model
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,8 @@ def show(wanted: Embedding, kept: Path) -> Shown:
             return known
     sources: set[str] = set()
     graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
-    if wanted.request.model.endswith(FILES):
-        sources.add(wanted.request.model)
+    if (file := file_of(wanted.request.model)) is not None:
+        sources.add(file)
     made = _shown(graph, wanted, {name: _digest_of(name) for name in sorted(sources)})
     kept.mkdir(parents=True, exist_ok=True)
     files.write(place, json.dumps(asdict(made), ensure_ascii=False).encode())

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.util
-import inspect
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.errors import InputError, ModelImportError
+from fxsummary.errors import InputError
+from fxsummary.loading.factories import build, build_config
 from fxsummary.loading.libraries import find
+from fxsummary.loading.places import is_captured
+from fxsummary.support.registry import unknown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,9 +22,6 @@ if TYPE_CHECKING:
 _Input = tuple[str | None, tuple[Any, ...], Any]
 """Name, shape (of numbers and names of sizes) and dtype of an input; name and dtype are None if they are not given."""
 
-FILES = (".pt2", ".json")
-"""Suffixes of model files: exported programs and saved graphs."""
-
 
 @dataclass(frozen=True)
 class Request:
@@ -37,12 +29,14 @@ class Request:
 
     Attributes:
         model: ``package.module:factory``, ``path/file.py:factory``, ``library:model`` of a library that lists its
-            models, or the path of a ``.pt2`` or ``.json`` file.
+            models, a Python file with one model, a folder with a ``config.json``, or the path of an exported program
+            (``.pt2``), a saved graph (``.json``), a TorchScript file or a file of tensors.
         inputs: inputs, each as ``[NAME=]SHAPE[:DTYPE]``.
         arguments: the factory's arguments, each as ``name=value`` with a Python literal.
         config: ``package.module:Config``; the factory's first argument is an instance. None for no config.
         config_arguments: the config's arguments, in the same form as `arguments`.
         train: whether to leave the model in train mode.
+        dtype: name of the dtype to which its floating-point tensors are cast; None to leave them.
     """
 
     model: str
@@ -51,6 +45,7 @@ class Request:
     config: str | None = None
     config_arguments: tuple[str, ...] = ()
     train: bool = False
+    dtype: str | None = None
 
 
 def analyse(
@@ -65,26 +60,27 @@ def analyse(
         InputError: the request is malformed, or its inputs do not fit the model.
         FxsummaryError: any error of `fxsummary.graph`.
     """
-    if request.model.endswith(FILES):
+    if is_captured(request.model):
         return _analyse_file(request, progress)
     inputs = [_input(text) for text in request.inputs]
     model = model_of(request, progress)
     made(model)
     progress("analysing")
     shape = None if inputs else _expected_shape(request.model, model)
-    return _graph(model, inputs) if shape is None else _api_graph(model, input_shape=shape)
+    given = _shapes(model, inputs) if shape is None else {"input_shape": shape}
+    return _api_graph(request.model, model, **given)
 
 
-def graph_of(name: str, input_shape: Any = None) -> ModelGraph:
-    """Return the graph of a model that `Request` names, in eval mode, with its inputs as for `fxsummary.graph`."""
-    request = Request(name)
-    if name.endswith(FILES):
-        if input_shape is not None:
-            raise InputError(f"input_shape does not apply to {name!r}: the inputs of a saved model are given.")
-        return _analyse_file(request, lambda text: None)
+def graph_of(name: str, /, *args: Any, **options: Any) -> ModelGraph:
+    """Return the graph of a model that `Request` names, in eval mode, with the options of `fxsummary.graph`."""
+    if is_captured(name):
+        if args or any(each is not None for each in options.values()):
+            raise InputError(f"{name!r} contains its inputs: pass it alone.")
+        return _analyse_file(Request(name), lambda text: None)
     model = build(name, {}).eval()
-    shape = _expected_shape(name, model) if input_shape is None else input_shape
-    return _api_graph(model, input_shape=shape)
+    if not args and options.get("kwargs") is None and options.get("input_shape") is None:
+        options["input_shape"] = _expected_shape(name, model)
+    return _api_graph(name, model, *args, **options)
 
 
 def _expected_shape(name: str, model: nn.Module) -> Any:
@@ -93,10 +89,14 @@ def _expected_shape(name: str, model: nn.Module) -> Any:
     return None if found is None else found[0].input_shape(model)
 
 
-def _api_graph(model: nn.Module, **inputs: Any) -> ModelGraph:
+def _api_graph(name: str, model: nn.Module, *args: Any, **options: Any) -> ModelGraph:
     from fxsummary.api import graph
+    from fxsummary.loading.folders import notes_on
 
-    return graph(model, **inputs)
+    found = graph(model, *args, **options)
+    if more := notes_on(name, model):
+        found.notes = (*found.notes, *more)
+    return found
 
 
 def model_of(request: Request, progress: Callable[[str], None] = lambda text: None) -> nn.Module:
@@ -106,25 +106,31 @@ def model_of(request: Request, progress: Callable[[str], None] = lambda text: No
         ModelImportError: the model cannot be imported or built.
         InputError: the request is malformed, or names a file that holds no module.
     """
-    if request.model.endswith(FILES):
+    if is_captured(request.model):
         raise InputError(f"{request.model!r} is captured at fixed sizes: pass the model, as package.module:factory.")
     arguments = dict(_argument(text, "--arg") for text in request.arguments)
     config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
     if config_arguments and request.config is None:
         raise InputError("--config-arg needs --config: pass both.")
+    dtype = None if request.dtype is None else _dtype(request.dtype)
     progress(f"building {request.model}")
     positional = () if request.config is None else (build_config(request.config, config_arguments),)
     model = build(request.model, arguments, progress, positional)
+    if dtype is not None:
+        model.to(dtype)
     if not request.train:
         model.eval()
     return model
 
 
-def _graph(model: nn.Module, inputs: Sequence[_Input]) -> ModelGraph:
-    """Return the graph of a model with these inputs; missing dtypes are inferred."""
-    from fxsummary.api import graph
+def _dtype(name: str) -> Any:
+    """Return a floating-point dtype of torch by name, or raise InputError."""
+    import torch
 
-    return graph(model, **_shapes(model, inputs))
+    known = [each for each, value in vars(torch).items() if isinstance(value, torch.dtype) and value.is_floating_point]
+    if name not in known:
+        raise InputError(f"--dtype: {unknown('dtype', name, known)}")
+    return getattr(torch, name)
 
 
 def named_shapes(model: nn.Module, texts: Sequence[str]) -> dict[str, Any]:
@@ -152,7 +158,7 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
     what = "a saved graph" if saved else "an exported program"
     given = {
         "--arg": request.arguments, "--config": request.config, "--config-arg": request.config_arguments,
-        "--input": request.inputs, "--train": request.train,
+        "--input": request.inputs, "--train": request.train, "--dtype": request.dtype,
     }  # fmt: skip
     if name := next((name for name, value in given.items() if value), ""):
         raise InputError(f"{name} does not apply to {request.model!r}: {what} cannot be changed.")
@@ -193,116 +199,3 @@ def _input(text: str, has_names: bool = False) -> _Input:
 def shape_of(text: str) -> tuple[int, ...]:
     """Return the shape in an input as it is written on the command line, such as ``1x3x224x224``."""
     return _input(text)[1]
-
-
-def import_module(name: str) -> None:
-    """Import a module, also from the current folder, or raise ModelImportError."""
-    with _reported(f"cannot import {name!r}:"):
-        _load_module(name)
-
-
-def build_config(config: str, arguments: dict[str, object]) -> object:
-    """Import CONFIG and create an instance, or raise ModelImportError if that fails."""
-    factory = _load(config, "CONFIG")
-    if callable(factory):
-        with _reported(f"{config} raised", ". Pass its arguments with --config-arg name=value."):
-            return factory(**arguments)
-    if arguments:
-        raise ModelImportError(f"{config} is a {type(factory).__name__}, which takes no --config-arg.")
-    return factory
-
-
-def build(
-    model: str,
-    arguments: dict[str, object],
-    progress: Callable[[str], None] = lambda text: None,
-    positional: Sequence[object] = (),
-) -> nn.Module:
-    """Import MODEL and call it with these arguments, on the meta device if possible, or raise ModelImportError."""
-    from torch import nn
-
-    from fxsummary.loading import on_meta
-
-    factory = _factory(model)
-    if isinstance(factory, nn.Module):
-        return factory
-    if not callable(factory):
-        raise ModelImportError(f"{model} is a {type(factory).__name__}; it must be or return a torch.nn.Module.")
-    if not positional and _lacks_config(factory, arguments):
-        raise ModelImportError(f"{model} needs a config: pass --config {_config_of(factory, model)}.")
-    with _reported(f"{model} raised", ". Pass its arguments with --arg name=value."):
-        made = on_meta.made(lambda: factory(*positional, **arguments), progress)
-    if not isinstance(made, nn.Module):
-        raise ModelImportError(f"{model} returned a {type(made).__name__}, not a torch.nn.Module.")
-    return made
-
-
-def _factory(model: str) -> Any:
-    """Return what MODEL names: in a library that lists it, in a module, or in a file."""
-    with _reported(f"cannot import {model.partition(':')[0]!r}:"):
-        found = find(model)
-    return _load(model) if found is None else partial(found[0].build, found[1])
-
-
-@contextmanager
-def _reported(doing: str, remedy: str = "") -> Iterator[None]:
-    """Raise ModelImportError for any exception of the user's code."""
-    try:
-        yield
-    except Exception as error:
-        raise ModelImportError(f"{doing} {type(error).__name__}: {error}{remedy}") from error
-
-
-def _lacks_config(factory: Callable[..., object], arguments: dict[str, object]) -> bool:
-    """Whether a factory requires an argument named config that is not given."""
-    with suppress(TypeError, ValueError):  # the factory has no signature
-        parameter = inspect.signature(factory).parameters.get("config")
-        return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
-    return False
-
-
-def _config_of(factory: Callable[..., object], model: str) -> str:
-    """Return where to import the config of a model class, according to its ``config_class``."""
-    kind = getattr(factory, "config_class", None)
-    if not isinstance(kind, type):
-        return "package:ConfigClass"
-    place = model.rpartition(":")[0]
-    is_beside = kind.__module__ == factory.__module__ or getattr(sys.modules.get(place), kind.__name__, None) is kind
-    return f"{place if is_beside else kind.__module__}:{kind.__qualname__}"
-
-
-def _load(model: str, what: str = "MODEL") -> Any:
-    place, separator, name = model.rpartition(":")
-    if not separator or not place or not name:
-        or_file = ", nor a .pt2 file" if what == "MODEL" else ""
-        raise ModelImportError(f"{what} {model!r} is not package.module:factory or path/file.py:factory{or_file}.")
-    with _reported(f"cannot import {place!r}:"):
-        value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-    for part in name.split("."):
-        with _reported(f"cannot import {model!r}:"):  # some modules import their parts on access
-            if hasattr(value, part):
-                value = getattr(value, part)
-                continue
-        known = [each for each in vars(value) if not each.startswith("_")] if hasattr(value, "__dict__") else []
-        raise ModelImportError(f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}.")
-    return value
-
-
-def _load_module(name: str) -> object:
-    sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(os.getcwd())
-
-
-def _load_file(path: Path) -> object:
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    sys.path.insert(0, str(path.resolve().parent))
-    spec.loader.exec_module(module)
-    return module

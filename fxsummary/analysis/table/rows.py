@@ -46,7 +46,7 @@ def measured(
 
 def _graph(model: Model, input_shape: Any) -> ModelGraph:
     if isinstance(model, str):
-        return graph_of(model, input_shape)
+        return graph_of(model, input_shape=input_shape)
     if isinstance(model, ModelGraph):
         if input_shape is not None:
             raise InputError("input_shape does not apply to a graph: its inputs are known.")

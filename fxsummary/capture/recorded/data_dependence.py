@@ -74,7 +74,7 @@ class Demand:
                 raise
             self.writer.write(call, Outcome(UNKNOWN, None))
             first = str(reason).strip().partition("\n")[0][:200]  # without the tensor values in later lines
-            name = getattr(call.callee, "__name__", str(call.callee))
+            name = getattr(call.callee, "__name__", type(call.callee).__name__)
             self.stop(str(error) if is_limit else f"{name} rejects assumed values: {first}")
 
     def marked(self, outcome: Outcome, call: Call, is_assumed: bool = False) -> Outcome:
