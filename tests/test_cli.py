@@ -256,7 +256,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "legend of text": (["render", "no:CNN", "-o", "a.txt", "--no-legend"], "--no-legend does not apply to .txt files"),
     "heading of HTML": (["render", "no:CNN", "-o", "a.html", "--no-title"], "--no-title does not apply to .html files"),
     "size of a font": (["render", "no:CNN", "-o", "a.svg", "--font-size", "big"], "font-size 'big' is not a number"),
-    "no size of a font": (["render", "no:CNN", "-o", "a.svg", "--font-size", "0"], "font_size=0.0 is not a positive"),
+    "no size of a font": (["render", "no:CNN", "-o", "a.svg", "--font-size", "0"], "--font-size 0.0 is not a positive"),
     "colour of a page": (["render", "no:CNN", "-o", "a.svg", "--background", "red"], "Known: page, none"),
     "scale of 0": (["render", CNN, "-o", "a.png", "--scale", "0"], "is not a positive number"),
     "no command": ([], "required: COMMAND"),

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import formulas, picture, review, roofline, table
-from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
+from fxsummary.cli import formulas, picture, review, roofline, show, table
+from fxsummary.cli.model_options import add_model_arguments, graph_of
+from fxsummary.cli.parser import Parser
+from fxsummary.cli.terminal import say, write_text
 from fxsummary.errors import FxsummaryError
-from fxsummary.support import files
-from fxsummary.support.registry import exporter_for
 
 DONE, STALE, FAILED = 0, 1, 2
 
@@ -32,6 +32,15 @@ MODEL is one of:
       eval mode.
   library:model
       A model of a library that lists its own, such as timm:resnet50.
+  models.py
+      A Python file with one model; if it has several, they are listed.
+  folder or config.json
+      A model of transformers, diffusers or timm by its config; no weights are
+      needed, nothing is downloaded.
+  file.safetensors, file.pth
+      A file of tensors: the tree of its parameters. No code in it is run.
+  file.pt
+      A TorchScript file, or a file of tensors.
   file.pt2
       An exported program, saved by torch.export.save; it contains its inputs.
       torch.export.load unpickles the file: open only files that you trust.
@@ -45,6 +54,8 @@ examples:
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
   fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
+  fxsummary show folder/of/a/model --dtype bfloat16
+  fxsummary render models.py:CNN -o - --format svg
   fxsummary diff before.json models.py:CNN -o diff.svg
   fxsummary training models.py:CNN --optimizer sgd
   fxsummary formulas models.py:CNN --input Bx3xHxW
@@ -66,7 +77,12 @@ and with svg=PATH the picture options of render.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
     except FxsummaryError as error:
@@ -83,22 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     look: dict[str, Any] = {"epilog": _EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
     description = "See a PyTorch model's architecture and what it costs."
-    parser = argparse.ArgumentParser(prog="fxsummary", description=description, **look)
+    parser = Parser(prog="fxsummary", description=description, **look)
     parser.add_argument("--version", action="version", version=f"fxsummary {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    show = commands.add_parser("show", help="print the summary", **look)
-    add_model_arguments(show)
-    show.add_argument("--view", help="summary (default), modules, parameters, operations, memory or roofline")
-    show.add_argument("--columns", help="columns after the first (default: shape,parameters,flops,share)")
-    show.add_argument("--width", type=int, help="width in characters (default: the terminal's width, 80 in a pipe)")
-    show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
-    show.add_argument("-o", "--output", help="write to this file instead of stdout")
-    show.set_defaults(run=_show)
-    render = commands.add_parser("render", help="write a picture or another format", **look)
-    add_model_arguments(render)
-    render.add_argument("-o", "--output", required=True, help="file to write; the suffix selects the format")
-    picture.add_picture_arguments(render)
-    render.set_defaults(run=_render)
+    show.add_commands(commands, look)
     training = commands.add_parser("training", help="print the memory of a training step", **look)
     add_model_arguments(training)
     training.add_argument("--optimizer", default="adamw", help="adamw (default), adam, momentum, sgd or adafactor")
@@ -115,33 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     readme.set_defaults(run=_readme)
     review.add_commands(commands)
     table.add_commands(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
-
-
-def _show(options: argparse.Namespace) -> int:
-    chosen = {"depth": options.depth, "view": options.view, "columns": options.columns, "fold": not options.no_fold}
-    text = graph_of(options).to_text(width=options.width or width(), **chosen) + "\n"
-    if options.output:
-        files.write(Path(options.output), text.encode())
-    else:
-        write(text)
-    return DONE
 
 
 def _training(options: argparse.Namespace) -> int:
     chosen = {name: getattr(options, name) for name in ("optimizer", "device", "precision")}
     found = graph_of(options).training(**chosen)
-    write(f"{found}\n")
+    write_text(f"{found}\n")
     if options.time:
-        write(f"\n{found.time(options.time)}\n")
-    return DONE
-
-
-def _render(options: argparse.Namespace) -> int:
-    exporter = exporter_for(options.output)
-    exporter.check_packages()  # fail before the work, not after
-    chosen = picture.render_options(options, exporter)
-    sys.stdout.write(f"{graph_of(options).render(options.output, **chosen)}\n")
+        write_text(f"\n{found.time(options.time)}\n")
     return DONE
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fxsummary.cli.model_options import add_model_arguments, request_of, say, write
+from fxsummary.cli.model_options import add_model_arguments, request_of
+from fxsummary.cli.terminal import say, write
 from fxsummary.loading.load_model import model_of, named_shapes
 
 FORMATS = ("text", "markdown", "latex", "svg")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
+from fxsummary.cli.terminal import say
 from fxsummary.loading.load_model import Request, analyse
 
 if TYPE_CHECKING:
     from fxsummary.graph.modelgraph import ModelGraph
 
 
-OF_MODELS = ("arg", "config", "config_arg", "input", "train", "dtype")
+OF_MODELS = ("arg", "config", "config_arg", "input", "train", "dtype", "leaf")
 """Options for building a model and its inputs."""
 
 
@@ -32,6 +31,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--input": ("[NAME=]SHAPE[:DTYPE]", f"an input, such as {examples}; repeatable. {dtype}"),
         "--arg": ("NAME=VALUE", "a Python literal to pass to the factory"),
         "--config-arg": ("NAME=VALUE", "a Python literal to pass to CONFIG"),
+        "--leaf": ("NAME", "class name or path of modules to show as one operation; repeatable"),
     }
     for option, (metavar, text) in repeated.items():
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
@@ -57,22 +57,4 @@ def graph_of(options: argparse.Namespace) -> ModelGraph:
 def request_of(options: argparse.Namespace) -> Request:
     """Return what MODEL and its options describe."""
     given = tuple(options.input), tuple(options.arg), options.config, tuple(options.config_arg), options.train
-    return Request(options.model, *given, dtype=options.dtype)
-
-
-def say(text: str) -> None:
-    """Write a progress or error message to stderr."""
-    sys.stderr.write(f"fxsummary: {text}\n")
-
-
-def width() -> int:
-    """Return the width of the terminal in characters; 80 in a pipe."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-
-
-def write(text: str) -> None:
-    """Write a result to stdout; replace characters that it cannot encode."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    return Request(options.model, *given, dtype=options.dtype, leaf=tuple(options.leaf))

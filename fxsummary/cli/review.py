@@ -9,7 +9,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of, width, write
+from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of
+from fxsummary.cli.terminal import width, write
 from fxsummary.errors import InputError
 from fxsummary.loading.places import is_captured
 from fxsummary.review.pyproject import BUDGETS, KEYS, settings

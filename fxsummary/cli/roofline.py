@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fxsummary.cli.model_options import add_model_arguments, graph_of, request_of, say, width, write
+from fxsummary.cli.model_options import add_model_arguments, graph_of, request_of
+from fxsummary.cli.terminal import say, width, write, write_text
 from fxsummary.errors import InputError
 from fxsummary.graph.device import Device, devices
 from fxsummary.loading.load_model import model_of
@@ -39,7 +40,7 @@ def _roofline(options: argparse.Namespace) -> int:
     if options.output:
         write(f"{found.render(Path(options.output))}\n")
     else:
-        write(f"{found.to_text(width=width(), depth=options.depth)}\n")
+        write_text(f"{found.to_text(width=width(), depth=options.depth)}\n")
     return 0
 
 
@@ -54,7 +55,7 @@ def _generation(options: argparse.Namespace) -> int:
     model = model_of(request_of(options), (lambda text: None) if options.quiet else say)
     batch, names = [int(each) for each in sizes], [each.strip() for each in options.device.split(",")]
     found = generation(model, tokens=options.tokens, batch=batch, device=names, efficiency=options.efficiency)
-    write(f"{found.to_text(width())}\n")
+    write_text(f"{found.to_text(width())}\n")
     return 0
 
 

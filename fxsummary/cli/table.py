@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fxsummary.cli.model_options import say, width, write
+from fxsummary.cli.terminal import say, width, write, write_text
 from fxsummary.graph.modeltable import FORMATS, format_of
 
 _EPILOG = """\
@@ -67,5 +67,5 @@ def _table(options: argparse.Namespace) -> int:
     if options.output:
         write(f"{found.render(options.output)}\n")
     else:
-        write(found.to_text(width=width()) + "\n")
+        write_text(found.to_text(width=width()) + "\n")
     return 0

@@ -37,6 +37,7 @@ class Request:
         config_arguments: the config's arguments, in the same form as `arguments`.
         train: whether to leave the model in train mode.
         dtype: name of the dtype to which its floating-point tensors are cast; None to leave them.
+        leaf: class names or paths of modules to show as one operation.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Request:
     config_arguments: tuple[str, ...] = ()
     train: bool = False
     dtype: str | None = None
+    leaf: tuple[str, ...] = ()
 
 
 def analyse(
@@ -68,7 +70,7 @@ def analyse(
     progress("analysing")
     shape = None if inputs else _expected_shape(request.model, model)
     given = _shapes(model, inputs) if shape is None else {"input_shape": shape}
-    return _api_graph(request.model, model, **given)
+    return _api_graph(request.model, model, leaf=request.leaf or None, **given)
 
 
 def graph_of(name: str, /, *args: Any, **options: Any) -> ModelGraph:
@@ -158,7 +160,7 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
     what = "a saved graph" if saved else "an exported program"
     given = {
         "--arg": request.arguments, "--config": request.config, "--config-arg": request.config_arguments,
-        "--input": request.inputs, "--train": request.train, "--dtype": request.dtype,
+        "--input": request.inputs, "--train": request.train, "--dtype": request.dtype, "--leaf": request.leaf,
     }  # fmt: skip
     if name := next((name for name, value in given.items() if value), ""):
         raise InputError(f"{name} does not apply to {request.model!r}: {what} cannot be changed.")
