@@ -22,6 +22,7 @@ from torch import nn
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.compare import Line, changed_lines
+from fxsummary.drawing.style import LIGHT
 from fxsummary.errors import InputError, SavedGraphError
 from fxsummary.exporters.reports import comparison as report
 from fxsummary.graph.attributes import NO_COSTS, NODE
@@ -415,6 +416,22 @@ def test_the_picture_tells_by_sign_and_colour() -> None:
     assert ".f-added" not in vision("resnet34").to_svg()
     equal = one_of(vision("resnet18")).to_svg()
     assert "no differences" in equal and 'class="s-added"' not in equal
+
+
+def test_removed_operations_are_struck_through_and_dashed() -> None:
+    """Also without colour: a line through the name, a dashed border, dashed wires; nothing else has them."""
+    one, other = chain(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 4)), chain(nn.Linear(8, 8), nn.Linear(8, 4))
+    svg = fxsummary.diff(one, other).to_svg(theme="light")
+    removed = f".o-removed{{stroke:{LIGHT.changes['removed'][1]}}}"
+    assert removed in svg and ".o-removed{stroke-dasharray:4 3}" in svg
+    assert re.search(r'>Tanh</text><rect [^>]*class="s-removed"/>', svg)
+    assert len(re.findall(r'<rect [^>]*class="s-removed"/>', svg)) == 1  # no other name is struck through
+    assert len(re.findall(r'<rect [^>]*class="line o-removed"/>', svg)) == 1
+    assert len(re.findall(r'<path [^>]*class="e o-removed"/>', svg)) == 2  # into it and out of it
+    added = fxsummary.diff(other, one).to_svg(theme="light")
+    assert 'o-removed"' not in added and 's-removed"' not in added
+    two = fxsummary.diff(chain(Block(), Block()), chain(Block())).to_svg(theme="light")
+    assert re.search(r'<rect [^>]*class="g\d o-removed"/>', two)  # the frame of a removed module
 
 
 def test_a_closed_module_has_the_change_of_what_is_in_it() -> None:

@@ -48,11 +48,11 @@ class Marks:
             return {"data_n": self._number(row.keys[number + 1])}
         return {"class_": "open"} if row.chips[number] == OPEN else {}
 
-    def wire(self, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
-        """Mark a wire and its arrowhead with the items at the ends of the edges that run through it."""
+    def wire(self, wire: Wire, path: str, head: str, style: str, tip: str) -> list[str]:
+        """Mark a wire and its arrowhead, of these CSS classes, with the items at the ends of the edges through it."""
         ends = {"data_v": self._item(wire.value), "data_t": " ".join(map(self._item, wire.targets))}
-        elements = [element("path", d=path, class_="sk" if skip else "e", **ends)]
-        return [*elements, element("path", d=head, class_="ahs" if skip else "ah", **ends)] if head else elements
+        elements = [element("path", d=path, class_=style, **ends)]
+        return [*elements, element("path", d=head, class_=tip, **ends)] if head else elements
 
     def _item(self, key: str) -> str:
         return str(self.items.setdefault(key, len(self.items)))

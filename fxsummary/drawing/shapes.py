@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, rect, text
 from fxsummary.drawing.measure import LEFT, RIGHT, badge_width, card_parameters, chip_width
 from fxsummary.drawing.names import NAME
 from fxsummary.drawing.scene import Row
-from fxsummary.graph.changes import SIGNS
+from fxsummary.graph.changes import REMOVED, SIGNS
 from fxsummary.layout import Rect
 
 PEAK = "peak"
@@ -70,6 +71,18 @@ def change_mark(change: str, x: float, y: float) -> list[str]:
     return [disc + text(x, y + 4.2, sign, 12, "bgt", **BOLD, **MIDDLE)]
 
 
+def bordered(change: str, style: str) -> str:
+    """Return the CSS classes of a border, with those of a removed element, which are dashed."""
+    return f"{style} o-{REMOVED}" if change == REMOVED else style
+
+
+def struck(change: str, x: float, base: float, content: str, size: float, style: str = "s-removed") -> str:
+    """Return the line through the bold name of a removed element; "" for others."""
+    if change != REMOVED:
+        return ""
+    return rect(x - 1, base - 0.36 * size, text_width(content, size, bold=True) + 2, 1.3, style)
+
+
 def muted_style(row: Row) -> str:
     """Return the CSS class of muted text on the background of a row."""
     return "hm" if row.heat else "mu"
@@ -81,6 +94,7 @@ def card_texts(row: Row, box: Rect, right: float, *, tile: bool) -> str:
     base = box.y + (51.5 if tile and row.config else 35.5)
     return "".join([
         text(left, box.y + 19.5, row.label, 13, **BOLD),
+        struck(row.change, left, box.y + 19.5, row.label, 13),
         text(right, box.y + 19, row.path, 10, f"{muted} m", **END),
         text(left, box.y + 35.5, row.config, 11, muted),
         text(left, base - 0.5, row.shape if tile else "", 10, "t m"),

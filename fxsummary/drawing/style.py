@@ -164,7 +164,9 @@ def _rules(p: Palette, heat: bool, changes: bool, uses: bool) -> str:
         rules.append(f".heat .bar{{fill:{p.heat_bar}}}")
     rules += [f".{name}{{fill:{fill}}}" for name, fill in p.uses.items() if uses]
     rules += [f".peak{{fill:none;stroke:{p.badge}}}"] if uses else []
-    return "".join([*rules, *(_of_pairs(p.changes) if changes else ())])
+    if changes:
+        rules += [*_of_pairs(p.changes), ".o-removed{stroke-dasharray:4 3}"]
+    return "".join(rules)
 
 
 def _of_pairs(colours: Mapping[str, tuple[str, str]]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from fxsummary.text import numbers as fmt
 
 SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same": ""}
 """The sign of each change, so that a change is visible without colour."""
+REMOVED = "removed"
 BECAME = "⇒"
 """Separates the old value from the new one; not →, which settings contain."""
 LONGEST = 60
