@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fxsummary.documents.picture_options import OPTIONS, PREFIX, chosen
+from fxsummary.documents.picture_options import FLAGS, OPTIONS, PREFIX, chosen
 from fxsummary.errors import InputError
 from fxsummary.support.registry import Exporter
 
@@ -26,7 +26,7 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
 def add_look_arguments(group: argparse._ActionsContainer) -> None:
     """Add the options for the look of a picture."""
     for name, text in OPTIONS.items():
-        if name.startswith(PREFIX):
+        if name in FLAGS:
             group.add_argument(f"--{name}", action="store_true", help=text)
         else:
             group.add_argument(f"--{name}", metavar=_METAVARS.get(name), help=text)

@@ -10,6 +10,7 @@ from fxsummary.errors import InputError
 _FACTS = "path,config,shape,parameters,flops"
 OPTIONS = {
     "title": "heading (default: the model's class name)",
+    "ghosts": "draw what forward does not need, too: modules never called, operations whose results nothing reads",
     "no-title": "no heading",
     "no-subtitle": "no line of facts below the heading",
     "no-legend": "no legend",
@@ -23,9 +24,11 @@ OPTIONS = {
     "font": "font family, such as 'Times New Roman'",
     "font-size": "size of most texts in px; the picture is scaled (default: 11)",
 }
-"""The options by name, with their help; those that start with "no-" have no value."""
+"""The options by name, with their help."""
 
 PREFIX = "no-"
+FLAGS = ("ghosts", *(name for name in OPTIONS if name.startswith(PREFIX)))
+"""The options that have no value."""
 
 
 def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,6 +46,8 @@ def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
 def _of(name: str, value: Any) -> tuple[str, Any]:
     if name.startswith(PREFIX):
         return name.removeprefix(PREFIX), False
+    if name in FLAGS:
+        return name, True
     if name == "font-size":
         try:
             value = float(value)

@@ -36,7 +36,7 @@ VIEWS = {"picture": "", "table": "summary", "tree": "modules", "parameters": "pa
 PICTURE_OPTIONS = tuple(name for name in picture_options.OPTIONS if name != "theme")
 """Options of the picture; its colour scheme is that of the page."""
 PLACING = ("width", "no-links")
-FLAGS = ("train", *(name for name in (*PICTURE_OPTIONS, *PLACING) if name.startswith(picture_options.PREFIX)))
+FLAGS = ("train", "no-links", *picture_options.FLAGS)
 OPTIONS = (
     *("input", "arg", "config", "config-arg", "train", "view", "depth"), *PICTURE_OPTIONS, *PLACING, "alt", "caption"
 )  # fmt: skip

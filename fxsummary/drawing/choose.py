@@ -48,7 +48,13 @@ TIGHT_COST = 0.2
 
 
 def picture(
-    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: Fold = "similar", look: Look = PLAIN
+    graph: ModelGraph,
+    *,
+    title: str | None = None,
+    depth: int | None = None,
+    fold: Fold = "similar",
+    ghosts: bool = False,
+    look: Look = PLAIN,
 ) -> Picture:
     """Return the scene of a graph, ready for layout and painting; the graph is not changed.
 
@@ -56,10 +62,11 @@ def picture(
         title: heading; the model's class name if None.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         fold: what to fold; see `fxsummary.graph.pictures.Fold`.
+        ghosts: whether to draw what forward does not need.
         look: colours, direction, facts and links.
     """
     depth = check_depth(depth)
-    view = shown(graph, fold=fold)
+    view = shown(graph, fold=fold, ghosts=ghosts)
     fitting = Fitting(graph, view, look)
     if depth is None:
         fitting, found = _fitted(fitting, view)

@@ -14,13 +14,13 @@ from fxsummary.drawing.markup import BOLD, END, MIDDLE, arrowhead, element, link
 from fxsummary.drawing.measure import ROW_HEIGHT, Measured, badge_width
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.drawing.shapes import bordered, muted_style, struck
+from fxsummary.drawing.shapes import GHOST, bordered, dashes, muted_style, name_style, struck
 from fxsummary.drawing.trunks import Trunks, length_of
 from fxsummary.graph.changes import REMOVED, SIGNS
 from fxsummary.layout import Layout, Point, Rect, Wire
 
-_LINES = (f"sk o-{REMOVED}", f"e o-{REMOVED}", "sk", "e")
-_HEADS = (f"ah s-{REMOVED}", f"ahs s-{REMOVED}", "ah", "ahs")
+_LINES = (*(f"{line} o-{each}" for each in (REMOVED, GHOST) for line in ("sk", "e")), "sk", "e")
+_HEADS = (*(f"{tip} s-{each}" for each in (REMOVED, GHOST) for tip in ("ah", "ahs")), "ah", "ahs")
 """CSS classes of wires and arrowheads, from back to front."""
 
 
@@ -44,15 +44,13 @@ class Painter:
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
     _joins: set[str] = field(default_factory=set)
-    _removed: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
+    _dashes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def paint(self) -> list[str]:
         """Return all elements in drawing order."""
         self._joins = {item.key for item in self.scene.items() if item.joins or item.form in ("sign", "concat")}
-        self._removed = (  # the items whose first row was removed, and those whose last row was
-            {item.key for item in self.scene.items() if item.rows[0].change == REMOVED},
-            {item.key for item in self.scene.items() if item.rows[-1].change == REMOVED},
-        )
+        rows = {item.key: (item.rows[0], item.rows[-1]) for item in self.scene.items()}
+        self._dashes = {key: (dashes(first), dashes(last)) for key, (first, last) in rows.items()}
         for child in self.scene.root.walk():
             box = self.layout.boxes[child.key]
             box = box._replace(x=box.x + self.dx, y=box.y + self.dy)
@@ -68,7 +66,8 @@ class Painter:
         level = (group.level + 1) % 2
         mark = self.marks.frame(group) if self.marks else {}
         self.frames += shapes.sheets(box, f"g{level}", 10, group.repeat)
-        outline = shapes.outline(box, f"g{level} o-{group.change}" if SIGNS.get(group.change) else f"g{level}", 10)
+        style = f"g{level} o-{group.change}" if SIGNS.get(group.change) else bordered(group, f"g{level}")
+        outline = shapes.outline(box, style, 10)
         self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         left, right, base = box.x + 12, box.right - 12, box.y + 17
         type_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
@@ -100,15 +99,15 @@ class Painter:
         drawn: dict[str, dict[str, None]] = {style: {} for style in _LINES}
         heads: dict[str, dict[str, None]] = {tip: {} for tip in _HEADS}
         trunks = Trunks()
-        for gone, _, _, wire in sorted(map(self._ranked, self.layout.wires), key=itemgetter(0, 1, 2)):
+        for dashed, _, _, wire in sorted(map(self._ranked, self.layout.wires), key=itemgetter(0, 1, 2)):
             points = [Point(p.x + self.dx, p.y + self.dy) for p in wire.points]
             skip, head = self._is_skip(wire), arrowhead(points[-2], points[-1]) if wire.arrow else ""
             style, tip = ("sk", "ahs") if skip else ("e", "ah")
-            if gone:
-                style, tip = f"{style} o-{REMOVED}", f"{tip} s-{REMOVED}"
+            if dashed:
+                style, tip = f"{style} o-{dashed}", f"{tip} s-{dashed}"
             if self.marks is not None:
                 marked = self.marks.wire(wire, rounded(points), head, style, tip)
-                at = 0 if gone else len(self.wires)
+                at = 0 if dashed else len(self.wires)
                 self.wires[at:at] = marked
                 continue
             if own := trunks.own_part(points):
@@ -124,11 +123,11 @@ class Painter:
         if self.scene.direction == "TB":
             self._edge_shapes()
 
-    def _ranked(self, wire: Wire) -> tuple[bool, bool, float, Wire]:
-        """Return what the order of wires depends on: those of removed operations last, skips and long ones first."""
-        first, last = self._removed
-        gone = wire.value in last or first.issuperset(wire.targets)
-        return gone, not self._is_skip(wire), -length_of(wire.points), wire
+    def _ranked(self, wire: Wire) -> tuple[str, bool, float, Wire]:
+        """Return what the order of wires depends on: dashed ones last, skips and long ones first."""
+        into = {self._dashes[target][0] for target in wire.targets}
+        dashed = self._dashes[wire.value][1] or (into.pop() if len(into) == 1 else "")
+        return dashed, not self._is_skip(wire), -length_of(wire.points), wire
 
     def _is_skip(self, wire: Wire) -> bool:
         """Return whether a wire skips boxes on its way to a sum or a concatenation."""
@@ -182,12 +181,12 @@ class Painter:
                 line = f"M{box.x + measure.STRIPE:.1f} {y:.1f}H{box.right:.1f}"
                 body += element("path", d=line, class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + "".join(self._cells(row, columns, box.x, y))))
-        if not all(row.change == REMOVED for row in rows):
+        if not all(map(dashes, rows)):
             self.items.append(shapes.outline(box, "line", 6))
         for number, row in enumerate(rows):
-            if row.change == REMOVED:
+            if dashes(row):
                 row_box = box._replace(y=box.y + ROW_HEIGHT * number, height=ROW_HEIGHT)
-                self.items.append(shapes.outline(row_box, bordered(row.change, "line"), 6))
+                self.items.append(shapes.outline(row_box, bordered(row, "line"), 6))
             self.items += shapes.change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
         if copied:
             self.items.append(shapes.badge(box.right - 6 - badge_width(copied), box.y + 2, copied))
@@ -197,7 +196,7 @@ class Painter:
         base, x = middle + 4.1, left + columns["name"]
         if "path" in columns:
             yield text(left + columns["path"], base - 0.3, row.path, 10, f"{muted} m")
-        yield text(x, base, row.label, 12, **BOLD) + struck(row.change, x, base, row.label, 12)
+        yield text(x, base, row.label, 12, name_style(row), **BOLD) + struck(row.change, x, base, row.label, 12)
         x += text_width(row.label, 12, bold=True) + 6
         if row.config:
             yield text(x, base, row.config, 11, muted)
@@ -233,31 +232,31 @@ class Painter:
             [
                 *parts,
                 shapes.badge(*badge, row.copied) if repeated else "",
-                shapes.outline(box, bordered(row.change, "line"), 8),
+                shapes.outline(box, bordered(row, "line"), 8),
             ]
         )
 
     def _pill(self, item: Item, row: Row, box: Rect) -> str:
         if item.form == "sign":
             middle = box.x + measure.SIGN / 2
-            style = bordered(row.change, f"f-{row.ground} o-arithmetic")
+            style = bordered(row, f"f-{row.ground} o-arithmetic")
             circle = element("circle", cx=middle, cy=box.y + 12, r=11.2, class_=style, stroke_width=1.5)
             sign = text(middle, box.y + 17.6, sign_of(row.label), 17, **BOLD, **MIDDLE)
-            frame = bordered(row.change, "f-parameter o-arithmetic")
+            frame = bordered(row, "f-parameter o-arithmetic")
             around = shapes.pill(box, frame, 12, 1.2) if row.chips else ""
             return "".join([around, circle, sign, *self._chips(row, box.x + measure.SIGN + 3, box.y + 4.5, gap=8)])
         if item.form == "terminal":
             label = text(box.x + 12, box.y + 17.2, row.label, 12, "iot", **BOLD)
             shape = text(box.right - 12, box.y + 17, row.shape, 10, "iot m", **END)
             line = struck(row.change, box.x + 12, box.y + 17.2, row.label, 12, "iot")
-            return rect(*box, bordered(row.change, "f-terminal"), 13) + label + line + shape
+            return rect(*box, bordered(row, "f-terminal"), 13) + label + line + shape
         if item.form == "concat":
-            frame = shapes.pill(box, bordered(row.change, f"f-{row.ground} o-arithmetic"), 12, 1.5)
+            frame = shapes.pill(box, bordered(row, f"f-{row.ground} o-arithmetic"), 12, 1.5)
             label, right, base = text(box.x + 11, box.y + 16.2, row.label, 11.5, **BOLD), box.right - 11, box.y + 16
         else:
-            x, y, style = box.x + 0.5, box.y + 0.5, bordered(row.change, f"f-{row.ground} o-parameter")
+            x, y, style = box.x + 0.5, box.y + 0.5, bordered(row, f"f-{row.ground} o-parameter")
             frame = rect(x, y, box.width - 1, box.height - 1, style, 5, stroke_dasharray="3 2.5")
-            label, right, base = text(box.x + 9, box.y + 15, row.label, 11), box.right - 9, box.y + 15
+            label, right, base = text(box.x + 9, box.y + 15, row.label, 11, name_style(row)), box.right - 9, box.y + 15
         muted, width = muted_style(row), text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
         shape = text(right - width, base, row.shape, 10, f"{muted} m", **END)
         return frame + label + shape + text(right, base, row.parameters, 10.5, muted, **END)

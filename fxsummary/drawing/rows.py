@@ -17,6 +17,7 @@ from fxsummary.graph.records import Repeat
 from fxsummary.layout import Edge
 from fxsummary.text.numbers import clean, common, relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
+from fxsummary.views.ghosts import are_ghosts
 from fxsummary.views.merger import uncounted
 
 MOST_CARDS = 16
@@ -114,8 +115,11 @@ class Composer:
         types = " · ".join(dict.fromkeys(block.type.split(" · "))) + block.again
         facts, tips = labels.facts_of(self.subject, block, times), [span(block.path, block.last), types]
         path, change = "" if block.is_pattern else block.path, self._change(block.operations())
+        ghost = are_ghosts(self.nodes[each] for each in block.operations())
         title, types = short(title, LONGEST_LABEL), short(types, LONGEST_LABEL)
-        return Group(key, title, types, facts, block.repeat, level, tips, path, change=change, unit=block.unit)
+        return Group(
+            key, title, types, facts, block.repeat, level, tips, path, change=change, unit=block.unit, ghost=ghost
+        )
 
     def _change(self, keys: Iterable[str]) -> str:
         nodes = [node for key in keys if (node := self.subject.node(key))["op"] != "stand_in"]
@@ -199,7 +203,8 @@ class Composer:
         repeat = max(1, data["multiplicity"] // times)
         graph = self.subject.graph
         run: Repeat | None = graph.graph.get("repeats", {}).get(key) or run_of(graph, data)
-        return Row([key], kind, repeat=repeat, unit=run.unit if run else "")
+        unit, ghost = run.unit if run else "", data.get("ghost", False)
+        return Row([key], kind, repeat=repeat, unit=unit, ghost=ghost)
 
     def _finish(self, row: Row, base: str) -> None:
         """Set the texts and costs of a row, once its chips are known."""

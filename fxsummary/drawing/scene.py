@@ -25,6 +25,7 @@ class Row:
         heat: step of the heat scale, "" if the colour shows the kind.
         link: URL of its source line, "" for none.
         change: in a comparison one of `fxsummary.graph.changes.SIGNS`; "" in other pictures.
+        ghost: whether forward does not need it.
     """
 
     keys: list[str]
@@ -43,6 +44,7 @@ class Row:
     heat: str = ""
     link: str = ""
     change: str = ""
+    ghost: bool = False
 
     @property
     def copied(self) -> str:
@@ -51,8 +53,8 @@ class Row:
 
     @property
     def ground(self) -> str:
-        """The background colour: by heat, change or kind."""
-        return self.heat or self.change or self.kind
+        """The background colour: by heat, change or kind; that of the page for a ghost."""
+        return self.heat or self.change or ("parameter" if self.ghost else self.kind)
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Group:
         level: nesting depth, 0 for the page.
         link: URL of its first source line, "" for none.
         path: module path; "" for the page and for a pattern of several modules.
-        change: the same as for a row.
+        change, ghost: the same as for a row.
     """
 
     key: str
@@ -100,6 +102,7 @@ class Group:
     link: str = ""
     change: str = ""
     unit: str = ""
+    ghost: bool = False
 
     @property
     def copied(self) -> str:

@@ -6,12 +6,16 @@ from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, rect, text
 from fxsummary.drawing.measure import LEFT, RIGHT, badge_width, card_parameters, chip_width
 from fxsummary.drawing.names import NAME
-from fxsummary.drawing.scene import Row
+from fxsummary.drawing.scene import Group, Row
 from fxsummary.graph.changes import REMOVED, SIGNS
 from fxsummary.layout import Rect
 
 PEAK = "peak"
 """Text and kind of the chip of the row with the most memory in use."""
+
+
+GHOST = "ghost"
+"""CSS name of ghosts, and their kind in the legend."""
 
 
 def outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
@@ -71,9 +75,14 @@ def change_mark(change: str, x: float, y: float) -> list[str]:
     return [disc + text(x, y + 4.2, sign, 12, "bgt", **BOLD, **MIDDLE)]
 
 
-def bordered(change: str, style: str) -> str:
-    """Return the CSS classes of a border, with those of a removed element, which are dashed."""
-    return f"{style} o-{REMOVED}" if change == REMOVED else style
+def dashes(part: Row | Group) -> str:
+    """Return what the dashed border of an element says: that it was removed, or is a ghost; "" without dashes."""
+    return REMOVED if part.change == REMOVED else GHOST if part.ghost else ""
+
+
+def bordered(part: Row | Group, style: str) -> str:
+    """Return the CSS classes of a border, with the class of its dashes."""
+    return f"{style} o-{dashes(part)}" if dashes(part) else style
 
 
 def struck(change: str, x: float, base: float, content: str, size: float, style: str = "s-removed") -> str:
@@ -88,12 +97,17 @@ def muted_style(row: Row) -> str:
     return "hm" if row.heat else "mu"
 
 
+def name_style(row: Row) -> str:
+    """Return the CSS class of the name of a row, which is pale for a ghost."""
+    return muted_style(row) if row.ghost else "t"
+
+
 def card_texts(row: Row, box: Rect, right: float, *, tile: bool) -> str:
     """Return the texts on a card or a tile; the path ends at ``right``."""
     muted, left = muted_style(row), box.x + LEFT
     base = box.y + (51.5 if tile and row.config else 35.5)
     return "".join([
-        text(left, box.y + 19.5, row.label, 13, **BOLD),
+        text(left, box.y + 19.5, row.label, 13, name_style(row), **BOLD),
         struck(row.change, left, box.y + 19.5, row.label, 13),
         text(right, box.y + 19, row.path, 10, f"{muted} m", **END),
         text(left, box.y + 35.5, row.config, 11, muted),

@@ -117,7 +117,15 @@ _BASE = (
 _SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 
-def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, uses: bool = False, scope: str = "") -> str:
+def stylesheet(
+    theme: str,
+    *,
+    heat: bool = False,
+    changes: bool = False,
+    uses: bool = False,
+    ghosts: bool = False,
+    scope: str = "",
+) -> str:
     """Return the CSS of a theme; "auto" is light with the dark scheme in a media query.
 
     With a ``scope`` (the selector of an enclosing element), the rules apply only inside that element, so that an
@@ -127,15 +135,15 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, uses: b
         UnknownNameError: the theme is not auto, light or dark.
     """
     check_name("theme", theme, THEMES)
-    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes, uses)
+    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes, uses, ghosts)
     if theme == "auto":
-        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes, uses)}}}"
+        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes, uses, ghosts)}}}"
     return _inside(rules, scope) if scope else rules
 
 
 def dark_rules(scope: str) -> str:
     """Return the CSS that turns pictures in the light scheme into dark ones: all colours, for what is in a scope."""
-    return _inside(_rules(DARK, heat=True, changes=True, uses=True), scope)
+    return _inside(_rules(DARK, heat=True, changes=True, uses=True, ghosts=True), scope)
 
 
 def _inside(rules: str, scope: str) -> str:
@@ -145,10 +153,10 @@ def _inside(rules: str, scope: str) -> str:
 def with_variables() -> tuple[str, str, str]:
     """Return the fonts and rules with CSS variables for colours, and the variables in the light and dark scheme."""
     light, dark = (";".join(f"--{name}:{pair[at]}" for name, pair in COLOURS.items()) for at in (0, 1))
-    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True, uses=True), light, dark
+    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True, uses=True, ghosts=False), light, dark
 
 
-def _rules(p: Palette, heat: bool, changes: bool, uses: bool) -> str:
+def _rules(p: Palette, heat: bool, changes: bool, uses: bool, ghosts: bool) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,
         "h0": p.groups[0], "h1": p.groups[1], "bar": p.bar, "bt": p.track, "badge": p.badge, "bgt": p.page,
@@ -166,6 +174,8 @@ def _rules(p: Palette, heat: bool, changes: bool, uses: bool) -> str:
     rules += [f".peak{{fill:none;stroke:{p.badge}}}"] if uses else []
     if changes:
         rules += [*_of_pairs(p.changes), ".o-removed{stroke-dasharray:4 3}"]
+    if ghosts:
+        rules += [*_of_pairs({"ghost": (p.page, p.muted)}), ".o-ghost{stroke-dasharray:4 3}"]
     return "".join(rules)
 
 

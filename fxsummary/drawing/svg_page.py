@@ -14,7 +14,7 @@ from fxsummary.drawing.measure import bar_shown, chip_width
 from fxsummary.drawing.names import NAME
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
-from fxsummary.drawing.shapes import PEAK, change_mark, chip
+from fxsummary.drawing.shapes import GHOST, PEAK, change_mark, chip
 from fxsummary.drawing.sheet import PLAIN, Sheet
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
@@ -51,10 +51,10 @@ class Heading(NamedTuple):
 
 def draw(scene: Scene, theme: str = "auto", sheet: Sheet = PLAIN) -> str:
     """Return the scene as a complete SVG document; equal scenes give equal bytes."""
-    style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".fx-{theme}")
+    heated, ghosts = scene.heat is not None, any(row.ghost for row in scene.rows())
+    style = stylesheet(theme, heat=heated, changes=bool(scene.changes), ghosts=ghosts, scope=f".fx-{theme}")
     arranged = arrange(scene)
     placed, facts = arranged.layout, wrapped(scene.facts, max(LEGEND_WIDTH, arranged.layout.width))
-    heated = scene.heat is not None
     head = heading(scene.title, facts, _legend_entries(scene), placed.width, sheet, heated=heated)
     painter = Painter(scene, placed, arranged.measured, (head.width - placed.width) / 2, head.bottom + 26)
     height = float(ceil(head.bottom + 26 + placed.height + MARGIN))
@@ -145,10 +145,14 @@ def wrapped(facts: str, width: float) -> list[str]:
 
 def _legend_entries(scene: Scene) -> list[Entry]:
     rows, groups = list(scene.rows()), list(scene.groups())
-    kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
+    kinds = {row.kind for row in rows if not (row.ghost and row.kind == "parameter")} | {
+        kind for row in rows for _, kind in row.chips
+    }
     entries = [Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
     if NAME in kinds:
         entries.append(Entry(NAME, "value from elsewhere, or that goes there, by name"))
+    if any(row.ghost for row in rows):
+        entries.append(Entry(GHOST, "not needed: never called, or nothing reads it"))
     if any(row.share is not None and bar_shown(row) for row in rows):
         cost = scene.heat.name if scene.heat else "FLOPs"
         entries.append(Entry("bar", f"{cost} relative to the largest", 26, 11))
@@ -204,6 +208,8 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
         return rect(x + 0.5, y - 8.5, 11, 11, kind, 2)
     if kind == "bar":
         return rect(x, y - 5.5, 20, 5, "bt", 2.5) + rect(x, y - 5.5, 12, 5, "bar", 2.5)
+    if kind == GHOST:
+        return rect(x + 0.5, y - 8.5, 11, 11, "f-ghost o-ghost", 3)
     kind = "parameter" if kind == NAME else kind
     fill = "heat0" if heated and kind not in ("terminal", UNKNOWN) else kind
     style = f"f-{fill} o-{'other' if kind == UNKNOWN else kind}"

@@ -29,6 +29,7 @@ def to_svg(
     page: str = "screen",
     depth: int | None = None,
     fold: Fold = "similar",
+    ghosts: bool = False,
     theme: str = "auto",
     color: str = "kind",
     show: Iterable[str] | None = None,
@@ -48,6 +49,7 @@ def to_svg(
             "page": page != "screen",
             "depth": depth is not None,
             "fold": fold != "similar",
+            "ghosts": bool(ghosts),
             "color": color != "kind",
             "show": show is not None,
             "direction": direction != "TB",
@@ -62,7 +64,7 @@ def to_svg(
     wished = look(color, direction, show, source_url, page)
     if color == "time":
         graph = (graph.roofline_found or roofline(graph)).graph
-    found = picture(graph, title=None if title is False else title, depth=depth, fold=fold, look=wished)
+    found = picture(graph, title=None if title is False else title, depth=depth, fold=fold, ghosts=ghosts, look=wished)
     return draw(found.scene, theme, around)
 
 

@@ -116,6 +116,8 @@ NODE = Attributes("node attribute", {
         "removed operation its costs", ()),
     "each_copy": _remark(of.VALUE, "in a folded graph the values of all copies where they differ, by attribute; such a "
         "cost is None", folds=True),
+    "ghost": _remark(of.FLAG, "whether a picture draws it as a ghost: nothing reads its result, or it is a module that "
+        "forward never calls", False, folds=True),
     "most_workspace": _remark(of.COUNT_OR_UNKNOWN, "the most that it may hold for a time, if `workspace` is None"),
     "no_grad": _remark(of.FLAG, "whether forward turns gradients off around it", False),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
@@ -192,6 +194,7 @@ class NodeData(TypedDict, total=False):
     closed: int
     differences: Any
     each_copy: Any
+    ghost: bool
     most_workspace: int | None
     no_grad: bool
     run: tuple[str, ...]

@@ -159,6 +159,7 @@ class Exports(Pictures):
         depth: int | None = None,
         page: str | None = None,
         fold: Fold | None = None,
+        ghosts: bool | None = None,
         color: str | None = None,
         theme: str | None = None,
         title: str | Literal[False] | None = None,

@@ -25,6 +25,7 @@ class Pictures:
         page: str = "screen",
         depth: int | None = None,
         fold: Fold = "similar",
+        ghosts: bool = False,
         theme: str = "auto",
         color: str = "kind",
         show: Iterable[str] | None = None,
@@ -52,6 +53,8 @@ class Pictures:
                 room for is left out of the rows and stays in the tooltips.
             depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
             fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
+            ghosts: whether to draw what forward does not need, dashed and pale: modules that it never calls, and
+                operations whose results nothing reads.
             theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
             color: background colour of a row: by "kind", or by "flops", "parameters", "memory" (bytes in use while it
                 runs) or "time" (at best, as above) relative to the largest row; all but memory are over all copies.
@@ -72,9 +75,10 @@ class Pictures:
 
         Raises:
             UnknownNameError: unknown name; the message lists the known ones.
-            InputError: ``depth`` is not a number of levels, ``source_url`` is not an http, https or relative URL with
-                ``{file}``, ``title``, ``font`` or ``font_size`` is not what it must be, or the view is not "model" and
-                shapes are unknown or another option is given.
+            InputError: ``depth`` is not a number of levels, the graph is a comparison, which has no ``ghosts``,
+                ``source_url`` is not an http, https or relative URL with ``{file}``, ``title``, ``font`` or
+                ``font_size`` is not what it must be, or the view is not "model" and shapes are unknown or another
+                option is given.
         """
         return str(exported("svg", locals()))
 
@@ -87,6 +91,7 @@ class Pictures:
         page: str = "screen",
         depth: int | None = None,
         fold: Fold = "similar",
+        ghosts: bool = False,
         theme: str = "light",
         color: str = "kind",
         show: Iterable[str] | None = None,
@@ -123,6 +128,7 @@ class Pictures:
         page: str = "screen",
         depth: int | None = None,
         fold: Fold = "similar",
+        ghosts: bool = False,
         theme: str = "light",
         color: str = "kind",
         show: Iterable[str] | None = None,

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
-from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base, is_batch_norm, is_instance_norm, writes
+from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base, is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import leaves
 from fxsummary.passes import notes
 from fxsummary.review import memory_rules
 from fxsummary.review.lint import rule
 from fxsummary.text.numbers import count
+from fxsummary.views.ghosts import dead
 
 __all__ = ["memory_rules"]
 
@@ -64,16 +65,13 @@ def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
     Unneeded sizes, views, masks and positions cost next to nothing, and libraries keep them on purpose, so that one
     forward serves several configurations.
     """
-    if not _knows_dataflow(graph) or not any(op == "output" for _, op in graph.nodes(data="op")):
+    if not _knows_dataflow(graph):
         return
     costly = {key for key, data in graph.nodes(data=True) if data["flops"] or data["parameters"]}
-    dead: set[str] = set()
+    found = dead(graph)
     for key in reversed(list(graph)):
-        data, readers = graph.nodes[key], graph.readers(key)
-        if data["op"] in ("output", "placeholder") or writes(data["label"]) or not dead.issuperset(readers):
-            continue
-        dead.add(key)
-        if data["op"] != "get_attr" and key in costly and costly.isdisjoint(readers):
+        data = graph.nodes[key]
+        if key in found and data["op"] != "get_attr" and key in costly and costly.isdisjoint(graph.readers(key)):
             name = _name_of(graph, key)
             message = f"nothing reads the result of {name} ({data['label']})"
             yield Finding("dead-operations", message, name, data["source"], remedy="Remove it, or use its result.")

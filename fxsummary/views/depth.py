@@ -16,6 +16,7 @@ from fxsummary.graph.spec import nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
+from fxsummary.views.ghosts import are_ghosts
 from fxsummary.views.unread import shared_with_others
 
 MOST_IN_A_NORM = 10
@@ -204,6 +205,8 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
     for data in inside:
         carry_costs(data, node, data["multiplicity"] // times)
     node["assumed"] = returned.assumed
+    if are_ghosts(inside):
+        node["ghost"] = True
     if "change" in last:
         node["change"] = joined(data["change"] for data in inside)
     return node

@@ -49,8 +49,8 @@ def number_of(graph: ModelGraph, keys: Sequence[str]) -> int:
 
 
 def is_cheap(graph: ModelGraph, key: str) -> bool:
-    """Return whether an operation is plain arithmetic or a view, and no idiom or run."""
+    """Return whether an operation is plain arithmetic or a view, and no idiom, run or ghost."""
     data = graph.nodes[key]
     is_idiom = "absorbed" in data and " · " not in data["label"]
     plain = data["kind"] in ("arithmetic", "reshape", "other") and is_plain(data)
-    return plain and not is_idiom and key not in graph.graph.get("repeats", ())
+    return plain and not is_idiom and "ghost" not in data and key not in graph.graph.get("repeats", ())

@@ -90,6 +90,8 @@ class Merger:
             data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
         own: NodeData = {"op": "call_function", "config": ""} if "label" in attributes else {"config": uncounted(data)}
         data.update({**own, **attributes})
+        if not all(self.node(key).get("ghost") for key in keys):
+            data.pop("ghost", None)
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
         data["config"] = counted(data)
         for key in keys:

@@ -9,6 +9,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.pictures import Fold
 from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.ghosts import with_ghosts
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.shorten import by_few
 from fxsummary.views.simplify import simplify
@@ -24,9 +25,12 @@ def check_fold(fold: object) -> Literal["similar", "exact", False]:
     raise InputError(f'fold={fold!r} is not a way to fold: pass "similar", "exact" (equal copies only) or False.')
 
 
-def shown(graph: ModelGraph, *, fold: Fold = "similar") -> ModelGraph:
-    """Return the graph that a summary or a picture with everything open shows; ``graph`` is not changed."""
-    whole = with_unread(graph)
+def shown(graph: ModelGraph, *, fold: Fold = "similar", ghosts: bool = False) -> ModelGraph:
+    """Return the graph that a summary or a picture with everything open shows; ``graph`` is not changed.
+
+    With ``ghosts``, it also has what forward does not need; raises InputError if the graph is a comparison.
+    """
+    whole = with_ghosts(graph) if ghosts else with_unread(graph)
     view = by_few(whole, lambda each: folded(each, fold)) if check_fold(fold) else None
     if view is None:
         view = folded(simplify(whole, own=whole is not graph), fold)

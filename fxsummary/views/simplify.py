@@ -83,12 +83,13 @@ def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
 
 
 def _drop_dead(merger: Merger) -> None:
-    """Hide operations without costs that nothing reads, provided that the graph has an output."""
+    """Hide operations without costs that nothing reads, except ghosts, provided that the graph has an output."""
     if not any(op == "output" for _, op in merger.graph.nodes(data="op")):
         return
     for key in reversed(list(merger.graph)):
         data = merger.node(key)
-        if not merger.graph.readers(key) and data["op"] not in ("output", "placeholder") and is_weightless(data):
+        ends = not merger.graph.readers(key) and data["op"] not in ("output", "placeholder")
+        if ends and is_weightless(data) and not data.get("ghost"):
             merger.drop(key, "operations that nothing reads")
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fxsummary.graph.attributes import BLANK, NodeData, placed
-from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
+from fxsummary.passes.notes import never_called
 from fxsummary.passes.parameters import counts
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import UNREAD, own_call
@@ -21,9 +22,10 @@ Stack = tuple[ModuleCall, ...]
 Row = tuple[str, NodeData]
 
 
-def with_unread(graph: ModelGraph) -> ModelGraph:
+def with_unread(graph: ModelGraph, *, ghosts: bool = False) -> ModelGraph:
     """Return the graph with a row in each module for the parameters that no operation in it reads.
 
+    With ``ghosts``, each outermost module with parameters or buffers that forward never calls has a row of its own.
     All operations and rows add up to the totals, and those in a module to all parameters of the module, except the
     ones that it shares with an earlier module. A comparison is returned unchanged.
     """
@@ -32,23 +34,27 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
     places = _Places(graph)
     moved = {} if "repeats" in graph.graph else places.moved()  # a folded operation reads parameters of all copies
     unread = [tensor for tensor in places.tensors.values() if not tensor.read]
-    if not moved and not unread:
+    uncalled = {each.path: each for each in never_called(graph)} if ghosts and not graph.is_partial else {}
+    if not moved and not unread and not uncalled:
         return graph
     nodes = {key: data.copy() for key, data in graph.nodes(data=True)}
     for key, tensors in moved.items():
         _take(places, nodes[key], tensors, graph.name)
-    rows: dict[tuple[bool, Stack], list[ParameterInfo]] = {}
+    rows: dict[tuple[bool, Stack, str], list[ParameterInfo]] = {}
     for tensor in (*unread, *(each for tensors in moved.values() for each in tensors)):
-        rows.setdefault((tensor.read, places.of(tensor.name)), []).append(tensor)
+        ghost = next(filter(uncalled.__contains__, _holders(tensor.name)), "")
+        rows.setdefault((tensor.read, places.of(f"{ghost}." if ghost else tensor.name), ghost), []).append(tensor)
+    for path in uncalled:
+        rows.setdefault((False, places.of(f"{path}."), path), [])
     leaves = {data["module_stack"]: data for data in reversed(nodes.values()) if own_call(data)}
     waiting: dict[Stack, list[Row]] = {}
-    for number, ((read, stack), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][0])):
+    for number, ((read, stack, ghost), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][0])):
         if stack in leaves:  # an operation in this module that reads them, but not first
             leaf = leaves[stack]
             leaf.update(counts([*places.held_by(leaf), *held], unknown=leaf["packed"]))
         else:
-            row = graph.new_key(f"not read {number}"), _row(stack, held, read, graph.name)
-            waiting.setdefault(stack, []).append(row)
+            data = _ghost(stack, uncalled[ghost], held, graph.name) if ghost else _row(stack, held, read, graph.name)
+            waiting.setdefault(stack, []).append((graph.new_key(f"not read {number}"), data))
     edges = ((source, target, edge.copy()) for source, target, edge in graph.links())
     return graph.derived(_in_order(nodes, waiting), edges, unread_shown=True)
 
@@ -131,13 +137,20 @@ def _take(places: _Places, data: NodeData, tensors: list[ParameterInfo], model: 
     data.update(counts(kept, unknown=data["packed"]))
 
 
+def _ghost(stack: Stack, module: ModuleInfo, tensors: list[ParameterInfo], model: str) -> NodeData:
+    """Return the row of a module that is never called."""
+    path = fmt.relative_path(module.path, stack[-1].path if stack else "")
+    labels: NodeData = {"target": module.path, "label": "never called", "config": f"{path} {module.type}"}
+    return {**_row(stack, tensors, False, model), **labels, "ghost": True}
+
+
 def _row(stack: Stack, tensors: list[ParameterInfo], read: bool, model: str) -> NodeData:
     names = [fmt.relative_path(tensor.name, stack[-1].path if stack else "") for tensor in tensors]
     if len(names) > MOST_NAMES:
         names = list(dict.fromkeys(name.partition(".")[0] for name in names))
     return {
         **BLANK, **counts(tensors, unknown=False), **placed(stack, model),
-        "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "label": _label(tensors, read),
+        "op": UNREAD, "target": tensors[0].name if tensors else "", "kind": "parameter", "label": _label(tensors, read),
         "config": fmt.listed(names, MOST_NAMES), "outputs": (),
         "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
     }  # fmt: skip
