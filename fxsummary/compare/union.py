@@ -9,7 +9,7 @@ from typing import Literal, cast
 from fxsummary.compare.align import Alignment
 from fxsummary.errors import InputError
 from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
-from fxsummary.graph.changes import SIGNS, Comparison, Difference, ModuleChange, Run, joined
+from fxsummary.graph.changes import SIGNS, Comparison, Difference, ModuleChange, Run, Sides, joined
 from fxsummary.graph.changes import before as value_before
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.records import summed
@@ -48,8 +48,14 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
         inputs=(before.inputs_text, after.inputs_text),
         peaks=(_peak(before), _peak(after)),
         calls=calls,
+        sides=Sides(_held(before), _held(after), union.name_of),
     )
     return result
+
+
+def _held(graph: ModelGraph) -> ModelGraph:
+    """Return a graph with the same operations, which does not keep the user's model alive."""
+    return graph.derived(graph.nodes(data=True), graph.links())
 
 
 def _peak(graph: ModelGraph) -> tuple[int, str] | None:
@@ -57,22 +63,22 @@ def _peak(graph: ModelGraph) -> tuple[int, str] | None:
 
 
 class _Union:
-    """The nodes and edges of two graphs, and their alignment."""
+    """The nodes and edges of two graphs, their alignment, and the key in the result of each old operation."""
 
     def __init__(self, before: ModelGraph, after: ModelGraph) -> None:
         self._before, self._after = before, after
         self.alignment = Alignment(before, after)
         partner = self.alignment.partner
         self._stayed = partner.keys() - self.alignment.moved
-        self._name_of = {old: new for new, old in partner.items()}  # keys in the result by old key
+        self.name_of = {old: new for new, old in partner.items()}  # keys in the result by old key
         taken = set(after)
         for key in before:
-            if key not in self._name_of:
+            if key not in self.name_of:
                 name = key if key not in taken else f"{key}_before"
                 while name in taken:
                     name += "_"
                 taken.add(name)
-                self._name_of[key] = name
+                self.name_of[key] = name
 
     def nodes(self) -> Iterator[tuple[str, NodeData]]:
         """Yield the nodes in the order of ``after``, each followed by the removed ones behind it."""
@@ -88,7 +94,7 @@ class _Union:
             if key:
                 yield key, self._kept(key)
             for old in behind.get(key, ()):
-                yield self._name_of[old], self._removed(old)
+                yield self.name_of[old], self._removed(old)
 
     def _kept(self, key: str) -> NodeData:
         data: NodeData = {**self._after.nodes[key], "change": "added", "differences": (), "was": ""}
@@ -112,7 +118,7 @@ class _Union:
         One that reads a newly inserted operation, or the one before a removed operation, has not itself changed.
         """
         slots = _by_slot(self._after, new)
-        was = {slot: self._name_of[source] for slot, source in _by_slot(self._before, old).items()}
+        was = {slot: self.name_of[source] for slot, source in _by_slot(self._before, old).items()}
         pairs = [(was[slot], slots[slot]) for slot in sorted(slots.keys() & was.keys())]
         others = [pair for pair in pairs if {*pair} <= self._stayed and not self.alignment.are_equal(*pair)]
         if new in self._stayed and others:
@@ -138,7 +144,7 @@ class _Union:
         """Yield the removed edges that fit into an order of all nodes, then the others; an edge of both graphs once."""
         known = set()
         for source, target, data in self._before.links():
-            start, end = self._name_of[source], self._name_of[target]
+            start, end = self.name_of[source], self.name_of[target]
             known.add((start, end))
             if (start not in self._after or end not in self._after) and order[start] < order[end]:
                 yield start, end, {**data, "change": "removed"}

@@ -18,13 +18,14 @@ from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
 from fxsummary.exporters.page.panels import panels
+from fxsummary.exporters.page.sides import draw_pairs
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.html import escape
 from fxsummary.views.depth import check_depth
 
 SCRIPTS = (
     "data.js", "picture.js", "spread.js", "inside.js", "panel.js", "tree.js", "search.js", "export.js", "docks.js",
-    "main.js",
+    "sides.js", "main.js",
 )  # fmt: skip
 """Script files, in the order of concatenation."""
 
@@ -37,6 +38,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     modules = outline(graph)
     atlas = draw_atlas(modules, check_depth(depth))
     set_texts(graph, atlas.first, title)
+    pairs = draw_pairs(modules, atlas)
     below = panels(modules)
     root, scene, pictures = atlas.views[""], atlas.first.scene, list(atlas.pictures)
     first = root.levels[root.start].picture
@@ -56,10 +58,12 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
         script=script,
         picture=pictures[first],
         first=first,
+        switch=_asset("switch.html") if pairs else "",
+        sides=Template(_asset("sides.html")).substitute(pairs.names) if pairs else "",
         panels="\n".join(panel.section for panel in below),
         panel_buttons="".join(panel.button for panel in below),
         pictures="\n".join(others),
-        data=embedded(contents(modules, atlas)),
+        data=embedded(contents(modules, atlas, pairs)),
     )
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.records import ModuleCall, Totals
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
+
+if TYPE_CHECKING:
+    from fxsummary.graph.modelgraph import ModelGraph
 
 SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same": ""}
 """The sign of each change, so that a change is visible without colour."""
@@ -75,6 +78,14 @@ class Run:
         return f"{self.before} → {self.after} {self.type}"
 
 
+class Sides(NamedTuple):
+    """The two graphs of a comparison, and the key in its result of each operation of ``before``."""
+
+    before: ModelGraph
+    after: ModelGraph
+    keys: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The results of a comparison that are not stored on nodes.
@@ -89,6 +100,7 @@ class Comparison:
         inputs: text of the inputs before and after.
         peaks: bytes of activations at the peak before and after, each with the operation; None if unknown.
         calls: old module calls by new ones, where path or class changed.
+        sides: both graphs; None in a comparison that was loaded from a file, which does not hold them.
     """
 
     before: Totals
@@ -101,9 +113,10 @@ class Comparison:
     inputs: tuple[str, str] = ("", "")
     peaks: tuple[tuple[int, str] | None, tuple[int, str] | None] = (None, None)
     calls: Mapping[ModuleCall, ModuleCall] = field(default_factory=dict)
+    sides: Sides | None = field(default=None, compare=False, repr=False)
 
     def plain(self) -> dict[str, object]:
-        """Return the comparison as tuples, dicts and plain values."""
+        """Return the comparison, without its `sides`, as tuples, dicts and plain values."""
         return {
             "totals": tuple(asdict(totals) for totals in (self.before, self.after)),
             "names": self.names,

@@ -15,8 +15,8 @@ from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.costs import carry_costs
-from fxsummary.views.scalars import add_slots
 from fxsummary.views.ghosts import are_ghosts
+from fxsummary.views.scalars import add_slots
 from fxsummary.views.unread import shared_with_others
 
 MOST_IN_A_NORM = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
 def _choices(outline: Outline, depth: int | None) -> Iterator[tuple[str, tuple[list[Picture], int]]]:
     """Yield for each module its levels as unpainted pictures, and the initial level."""
     for path, block in outline.blocks.items():
-        levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
+        levels = list(levels_of(outline, path, block, 0 if depth == 0 and not path else 1))
         pictures = [picture for _, picture in levels]
         terminals = sum(item.form == "terminal" for item in pictures[-1].scene.items())
         if not path or pictures[-1].rows > 1 + terminals:  # a single row is not worth a picture
@@ -90,7 +90,7 @@ def _choices(outline: Outline, depth: int | None) -> Iterator[tuple[str, tuple[l
             yield path, (pictures, max((at for at, good in enumerate(fits) if good), default=0))
 
 
-def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
+def levels_of(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
     """Yield distinct pictures of a module with their depths, in ascending order from ``least``."""
     focus = focused(outline.folded, block)
     fitting = Fitting(outline.graph, close_small(focus))
@@ -171,12 +171,21 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], picture: Pictu
         data = nodes[row.keys[0]]
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
+    return draw_level(atlas, picture, outline.operations.get, outline.modules.get)
+
+
+def draw_level(
+    atlas: Atlas, picture: Picture, operation: Callable[[str], int | None], module: Callable[[str], int | None]
+) -> Level:
+    """Add a picture to the others; its rows and frames have the numbers of the page's operations and modules."""
+    nodes = picture.subject.graph.nodes
     svg, marks = draw_fragment(picture.scene)
-    rows = tuple(
-        -1 - outline.modules[nodes[key]["module"]]
-        if nodes[key].get("closed")
-        else outline.operations.get(nodes[key].get("stands_for", key))
-        for key in marks.operations
-    )
-    frames = tuple(outline.modules.get(path, 0) for path in marks.frames)
+
+    def number(key: str) -> int | None:
+        if not nodes[key].get("closed"):
+            return operation(nodes[key].get("stands_for", key))
+        at = module(nodes[key]["module"])
+        return None if at is None else -1 - at
+
+    rows, frames = tuple(map(number, marks.operations)), tuple(module(path) or 0 for path in marks.frames)
     return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), rows, frames)

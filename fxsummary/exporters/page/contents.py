@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fxsummary.drawing.labels import LONGEST_TIP, Subject, call_text, short
 from fxsummary.drawing.style import LEGEND, colour_of
-from fxsummary.exporters.page.atlas import Atlas, View
+from fxsummary.exporters.page.atlas import Atlas, Level
+from fxsummary.exporters.page.changes import change_of, changes_of_modules
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.exporters.page.panels import timeline_of
+from fxsummary.exporters.page.sides import Pairs
 from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.records import is_unknown, known, over_copies
@@ -22,12 +24,17 @@ Record = dict[str, Any]
 MOST_SPECS = 8
 
 
-def contents(outline: Outline, atlas: Atlas) -> Record:
-    """Return everything that the script of the page needs; records omit empty values."""
+def contents(outline: Outline, atlas: Atlas, pairs: Pairs | None = None) -> Record:
+    """Return everything that the script of the page needs; records omit empty values.
+
+    Args:
+        pairs: the pictures of both models of a comparison, if it has them.
+    """
     graph, totals = outline.graph, outline.graph.totals
     costs, held = _module_costs(graph, outline.folded), _held(graph)
     everywhere = _held_by_copies(outline, held)
     subject = Subject(outline.folded, graph, totals)
+    changes = changes_of_modules(graph)
     return {
         "name": graph.name,
         "dataflow": graph.captured_by != "modules",
@@ -36,17 +43,22 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
         "flops": totals.flops,
         "parameters": totals.parameters,
         "kinds": LEGEND,
-        "modules": [_module(outline, path, costs[path], held[path], everywhere[path]) for path in outline.modules],
+        "modules": [
+            _module(outline, path, costs[path], held[path], everywhere[path]) | changes.get(path, {})
+            for path in outline.modules
+        ],
         "operations": [_operation(subject, outline, key) for key in outline.folded],
         "tensors": _tensors(graph, outline),
         "copies": outline.copy_of,
         "timeline": timeline_of(outline),
-        "views": {path: {"start": view.start, "levels": _levels(view)} for path, view in atlas.views.items()},
+        "changes": {} if graph.comparison is None else graph.comparison.counts,
+        "sides": None if pairs is None else {"start": pairs.start, "levels": [_levels(pair) for pair in pairs.levels]},
+        "views": {path: {"start": view.start, "levels": _levels(view.levels)} for path, view in atlas.views.items()},
     }
 
 
-def _levels(view: View) -> list[Record]:
-    return [{"picture": level.picture, "rows": level.operations, "frames": level.frames} for level in view.levels]
+def _levels(levels: Iterable[Level]) -> list[Record]:
+    return [{"picture": level.picture, "rows": level.operations, "frames": level.frames} for level in levels]
 
 
 def _module(
@@ -174,6 +186,7 @@ def _operation(subject: Subject, outline: Outline, key: str) -> Record:
         "source": _text(data["source"]),
         "more": [[NODE[name].title, _text(text)] for name in NODE.added if (text := NODE.tip(name, data))],
         "times": data["multiplicity"] if data["multiplicity"] > 1 else 0,
+        **change_of(data),
     })  # fmt: skip
 
 

@@ -12,19 +12,26 @@ function show(path, level, thing) {
     showPicture(view.levels[at]);
     fit(true);
   }
-  const levels = view.levels.length;
+  showLevel();
+  select(thing ?? null);
+}
+
+/** Show which level of how many is on screen. */
+function showLevel() {
+  const at = sides.on ? sides.level : state.level;
+  const levels = (sides.on ? data.sides : views.get(state.path)).levels.length;
   byId("collapse").disabled = at === 0;
   byId("expand").disabled = at === levels - 1;
   for (const id of ["collapse", "expand"]) byId(id).hidden = levels === 1;
   byId("level").textContent = levels > 1 ? `${at + 1} / ${levels}` : "";
-  select(thing ?? null);
 }
 
 /** Select something in the picture, or clear the selection; the panel shows it. */
 function select(thing) {
   state.thing = thing;
-  const row = thing && rowOf(thing);
-  highlight(row);
+  const row = thing && !sides.on && rowOf(thing);
+  if (sides.on) markSides(thing);
+  else highlight(row);
   showPath();
   const shown = thing || ofModule(modules.get(state.path));
   showPanel(shown);
@@ -34,14 +41,14 @@ function select(thing) {
 }
 
 /** Scroll a row into view. */
-function bringIntoView(row) {
+function bringIntoView(row, within = stage) {
   const box = row.getBoundingClientRect();
-  const corner = stage.getBoundingClientRect();
-  const right = corner.left + stage.clientWidth;
+  const corner = within.getBoundingClientRect();
+  const right = corner.left + within.clientWidth;
   const missing = (low, high, from, to) =>
     Math.min(low - from - 24, 0) || Math.max(Math.min(high - to + 24, low - from - 24), 0);
-  stage.scrollLeft += missing(box.left, box.right, corner.left, right);
-  stage.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
+  within.scrollLeft += missing(box.left, box.right, corner.left, right);
+  within.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + within.clientHeight);
 }
 
 /** Show the path: the parents of the module shown, which open alone, and the modules open in place around the selection. */
@@ -88,9 +95,10 @@ function remember(kind) {
   if (address !== location.hash && (address !== "#" || location.hash)) history[kind](null, "", address);
 }
 
-/** Open a module's picture. */
+/** Open a module's picture, which shows both models in one. */
 function open(path, thing = null, level = undefined) {
   if (!views.has(path)) return;
+  if (sides.on) setSides(false);
   const kind = path === state.path ? "replaceState" : "pushState";
   show(path, level, thing);
   remember(kind);
@@ -98,6 +106,7 @@ function open(path, thing = null, level = undefined) {
 
 /** Go to a module or an operation: its picture, or its row in the picture of an ancestor. */
 function goTo(thing, focus = false) {
+  if (sides.on) return pick(thing);
   if (thing.module && views.has(thing.module.path)) open(thing.module.path);
   else {
     const call = thing.module && callOf(thing.module);
@@ -136,6 +145,7 @@ function followAddress() {
 
 /** Go to the parent of the displayed module, and select that module. */
 function up() {
+  if (sides.on) return pick(null);
   const last = state.path;
   if (last === "") return pick(null);
   const module = ofModule(modules.get(last));
@@ -145,6 +155,7 @@ function up() {
 
 /** Open or close modules in the picture. */
 function step(by) {
+  if (sides.on) return stepSides(by);
   const level = state.level + by;
   if (level < 0 || level >= views.get(state.path).levels.length) return;
   show(state.path, level, state.thing);
@@ -156,7 +167,7 @@ function openRow(row) {
   if (key) toggle(key);
 }
 
-const selectedRow = () => state.thing && rowOf(state.thing);
+const selectedRow = () => (sides.on || !state.thing ? null : rowOf(state.thing));
 
 const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
 
@@ -182,8 +193,9 @@ function pick(thing) {
 
 /** Move to the nearest row in a direction. */
 function move([dx, dy]) {
-  const rows = [...picture.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => picture.things.has(row));
-  const current = state.thing && rowOf(state.thing);
+  const shown = sides.on ? paneAt(document.activeElement) || sides.panes[0] : picture;
+  const rows = [...shown.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => shown.things.has(row));
+  const current = state.thing && (sides.on ? counterpart(shown, state.thing) : rowOf(state.thing));
   if (!current) return rows.find((row) => row.dataset.i !== undefined)?.focus();
   const middle = (row) => {
     const { left, top, width, height } = row.getBoundingClientRect();
@@ -210,7 +222,7 @@ const KEYS = {
   "+": () => step(1),
   "=": () => step(1),
   "-": () => step(-1),
-  0: () => fit(),
+  0: fitShown,
   c: () => copy(nameToCopy()),
   "/": () => box.focus(),
   "?": () => byId("keys").showModal(),
@@ -219,7 +231,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("input[type=text]"))
     return;
-  const inPicture = stage.contains(event.target) || event.target === document.body;
+  const inPicture = stage.contains(event.target) || paneAt(event.target) || event.target === document.body;
   const header = event.target.closest(".shut");
   if (header && ["Enter", " ", "Escape"].includes(event.key)) {
     event.preventDefault();
@@ -251,13 +263,13 @@ function start() {
   const clicks = {
     expand: () => step(1),
     collapse: () => step(-1),
-    fit: () => fit(),
+    fit: fitShown,
     "save-svg": saveSvg,
     "save-png": savePng,
     copy: () => copy(nameToCopy()),
-    "zoom-in": () => zoomTo(picture.zoom * 1.25),
-    "zoom-out": () => zoomTo(picture.zoom / 1.25),
-    "zoom-full": () => zoomTo(1),
+    "zoom-in": () => zoomShown((zoom) => zoom * 1.25),
+    "zoom-out": () => zoomShown((zoom) => zoom / 1.25),
+    "zoom-full": () => zoomShown(() => 1),
     help: () => byId("keys").showModal(),
     "show-memory": () => toggleDock("memory"),
     "show-roofline": () => toggleDock("roofline"),
@@ -273,6 +285,7 @@ function start() {
   for (const [id, action] of Object.entries(clicks)) byId(id)?.addEventListener("click", action);
   setPanel(innerWidth > 1000);
   setTree(innerWidth > 1200);
+  if (data.sides) startSides();
   plantTree();
   followAddress();
   addEventListener("popstate", followAddress);

@@ -62,6 +62,15 @@ function tensorList(names = []) {
   return list(names.map(item));
 }
 
+/** Return what a comparison says of a module or an operation: how it changed, and its old and new values. */
+function changePanel({ change, was, changes = [] }) {
+  if (!CHANGES[change]) return [];
+  return [
+    h("p.change", changeMark(change), change),
+    facts({ Was: change !== "removed" && code(was), ...Object.fromEntries(changes) }),
+  ];
+}
+
 function operationPanel(operation) {
   const { flops, inputs = [], outputs = [], stack = [], joined = [], unknown = [] } = operation;
   const times = operation.summed ? 1 : operation.times || 1;
@@ -97,6 +106,7 @@ function operationPanel(operation) {
   return [
     h("h2", kindSwatch(operation.kind), operation.label, badge(operation.times) || ""),
     h("p.key", operation.key),
+    ...changePanel(operation),
     facts({
       Configuration: operation.config,
       Call: code(operation.call),
@@ -140,6 +150,7 @@ function modulePanel(module) {
   return [
     h("h2", module.type, badge(module.copies) || ""),
     path && h("p.key", nameOf(module, "")),
+    ...changePanel(module),
     views.has(path) && path !== state.path && h("div.actions", h("button", { click: () => open(path) }, "Open")),
     facts({ Settings: module.config }),
     module.never && h("p.hint", "The captured forward never calls it."),

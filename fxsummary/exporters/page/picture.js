@@ -19,11 +19,11 @@ function showPicture(level) {
   paintHeat();
 }
 
-/** Make a row or a frame focusable, with an accessible name. */
-function name(row, thing, tabindex) {
+/** Make a row or a frame of a picture focusable, with an accessible name. */
+function name(row, thing, tabindex, where = picture) {
   const key = thing.module || thing.operation;
-  picture.things.set(row, thing);
-  if (!picture.rows.has(key)) picture.rows.set(key, row);
+  where.things.set(row, thing);
+  if (!where.rows.has(key)) where.rows.set(key, row);
   row.setAttribute("tabindex", tabindex);
   row.setAttribute("role", "button");
   const lines = describe(thing);
@@ -35,10 +35,11 @@ function name(row, thing, tabindex) {
 
 /** Describe name, result and costs briefly. */
 function describe({ module, operation }) {
-  const { label, type = label, config = "", outputs = [], parameters, flops } = module || operation;
+  const { label, type = label, config = "", outputs = [], parameters, flops, change } = module || operation;
   const path = module ? nameOf(module, "") : operation.op === "call_module" ? operation.target : "";
   const costs = [parameters && `${shortParameters(parameters)} parameters`, operation && flops && `${short(flops)} FLOPs`];
-  return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs].filter(Boolean).map(clean);
+  const changed = change !== "same" && change;
+  return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs, changed].filter(Boolean).map(clean);
 }
 
 const rowOf = (thing) => picture.rows.get(thing.module || thing.operation);
@@ -84,8 +85,9 @@ function highlight(row) {
 
 function outline(row, side) {
   const box = row.getBBox();
-  const { e, f } = picture.svg.getScreenCTM().inverse().multiply(row.getScreenCTM());
-  const around = drawn(picture.svg, "g", { class: "around", transform: `translate(${e} ${f})` });
+  const svg = row.ownerSVGElement;
+  const { e, f } = svg.getScreenCTM().inverse().multiply(row.getScreenCTM());
+  const around = drawn(svg, "g", { class: "around", transform: `translate(${e} ${f})` });
   drawn(around, "rect", {
     class: `ring ${side}`,
     x: box.x - 2,
@@ -139,11 +141,20 @@ function paintLegend(heated) {
     picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`);
   const kinds = Object.entries(data.kinds).filter(([kind]) => isDrawn(kind));
   const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs relative to the largest");
+  const changes = Object.entries(data.changes).filter(([change, times]) => times && CHANGES[change]).map(([change, times]) => h("span", changeMark(change), `${change} (${count(times)})`));
   const steps = RANGES.map((text, at) => h("span", h("i.swatch", { "data-h": at }), text));
   const entries = heated
     ? [h("span", `${HEATS[picture.measure]}, relative to the largest shown:`), ...steps]
-    : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || ""];
+    : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || "", ...changes];
   byId("legend").replaceChildren(...entries);
+}
+
+const CHANGES = { added: "+", removed: "−", changed: "~", moved: "→" };
+
+function changeMark(change) {
+  const made = h("i.sign", { "aria-hidden": "true" }, CHANGES[change]);
+  made.style.background = `var(--stroke-${change})`;
+  return made;
 }
 
 function kindSwatch(kind) {
@@ -166,12 +177,16 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   picture.zoom = Math.min(4, Math.max(0.1, zoom));
   picture.svg.style.width = `${width * picture.zoom}px`;
   picture.svg.style.height = `${height * picture.zoom}px`;
-  byId("zoom-full").textContent = `${Math.round(100 * picture.zoom)} %`;
+  showZoom(picture.zoom);
   const after = picture.svg.getBoundingClientRect();
   const ratio = picture.zoom / old;
   stage.scrollLeft += after.left - corner.left + (corner.left + x - before.left) * ratio - x;
   stage.scrollTop += after.top - corner.top + (corner.top + y - before.top) * ratio - y;
 }
+
+const LEGIBLE = 0.62; // the least zoom at which texts can be read
+
+const showZoom = (zoom) => (byId("zoom-full").textContent = `${Math.round(100 * zoom)} %`);
 
 /** Fit the picture to the stage; if it would be too small to read and `readable` is set, show only a part. */
 function fit(readable = false) {
@@ -179,8 +194,8 @@ function fit(readable = false) {
   const across = (stage.clientWidth - (innerWidth > 760 ? 48 : 12)) / width;
   const down = (stage.clientHeight - 8) / height;
   const whole = Math.min(across, down, 1.25);
-  const legible = Math.min(0.9, Math.max(0.62, across, down > 0.9 ? 0 : down));
-  zoomTo(readable && whole < 0.62 ? legible : whole);
+  const legible = Math.min(0.9, Math.max(LEGIBLE, across, down > 0.9 ? 0 : down));
+  zoomTo(readable && whole < LEGIBLE ? legible : whole);
   picture.fits = { readable };
   stage.scrollTop = 0;
   stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;

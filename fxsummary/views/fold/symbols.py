@@ -130,7 +130,7 @@ class Symbols:
             return "similar", type_, _ranks(result), tuple(inside)
         texts = [of_each_copy(contents, name)[0] for name in RATES if not is_drop(contents["label"])]
         settings = [NUMBER.sub("#", text) for text in texts]
-        kept = [contents[name] for name in ("op", "label", "packed", "trust", "assumed")]
+        kept = [contents.get(name) for name in ("op", "label", "packed", "trust", "assumed", "change", "ghost")]
         flops = contents["flops"] and "some"
         at_least = hashable(contents.get("at_least"))
         return ("similar", *settings, *kept, flops, at_least, _ranks(self._read(contents)), _ranks(contents["outputs"]))

@@ -1,0 +1,107 @@
+/* Both models of a comparison, side by side: what is selected is marked in both pictures. */
+
+const sides = { element: byId("sides"), on: false, level: data.sides?.start ?? 0, zoom: 1, fits: true, panes: [] };
+
+/** Show both models at a level; what has no number on the page cannot be selected. */
+function showSides() {
+  sides.panes = data.sides.levels[sides.level].map((level, at) => {
+    const section = sides.element.children[at];
+    const svg = pictureOf(level.picture);
+    const pane = { stage: section.querySelector(".stage"), note: section.querySelector("small"), svg, things: new Map(), rows: new Map() };
+    for (const row of svg.querySelectorAll("[data-n]")) {
+      const thing = meant(level.rows[row.dataset.n]);
+      if (thing) name(row, thing, row.dataset.i === undefined ? "-1" : "0", pane);
+    }
+    for (const frame of svg.querySelectorAll("[data-m]"))
+      name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1", pane);
+    svg.setAttribute("role", "group");
+    pane.stage.replaceChildren(svg);
+    return pane;
+  });
+  fitSides();
+}
+
+/** Return the row of something in one of the two pictures, or that of the module around it; null if it is not in this model. */
+function counterpart(pane, { module, operation }) {
+  const wanted = module || operation;
+  if (pane.rows.has(wanted)) return pane.rows.get(wanted);
+  if (wanted.change === (pane === sides.panes[0] ? "added" : "removed")) return null;
+  for (let path = module ? parentOf(module.path) : operation.module; path; path = parentOf(path))
+    if (pane.rows.has(modules.get(path))) return pane.rows.get(modules.get(path));
+  return null;
+}
+
+/** Mark something in both pictures, and scroll to it. */
+function markSides(thing) {
+  for (const pane of sides.panes) {
+    pane.svg.querySelectorAll(".around").forEach((each) => each.remove());
+    const row = thing && counterpart(pane, thing);
+    if (row) {
+      outline(row, "");
+      bringIntoView(row, pane.stage);
+    }
+    pane.note.textContent = thing && !row && thing.module?.path !== "" ? "not in this model" : "";
+  }
+}
+
+const sideThing = (row) => sides.panes.map((pane) => pane.things.get(row)).find(Boolean);
+const paneAt = (element) => sides.panes.find((pane) => pane.stage.contains(element));
+
+/** Change between both models side by side, and both in one picture. */
+function setSides(on) {
+  sides.on = on;
+  sides.element.hidden = !on;
+  stage.hidden = on;
+  byId("heat").disabled = on;
+  for (const id of ["save-svg", "save-png"]) byId(id).hidden = on;
+  document.querySelector(`[name="arrangement"][value="${on ? "sides" : "one"}"]`).checked = true;
+  if (on) showSides();
+  else fit(true);
+  showLevel();
+  select(state.thing);
+}
+
+/** Zoom both pictures alike. */
+function zoomSides(zoom) {
+  sides.zoom = Math.min(4, Math.max(0.1, zoom));
+  sides.fits = false;
+  for (const { svg } of sides.panes) {
+    const [width, height] = sizeOf(svg);
+    svg.style.width = `${width * sides.zoom}px`;
+    svg.style.height = `${height * sides.zoom}px`;
+  }
+  showZoom(sides.zoom);
+}
+
+/** Fit the wider picture to the width of its half, as far as it stays legible. */
+function fitSides() {
+  const across = sides.panes.map(({ stage, svg }) => (stage.clientWidth - 24) / sizeOf(svg)[0]);
+  zoomSides(Math.min(1.25, Math.max(LEGIBLE, Math.min(...across))));
+  sides.fits = true;
+  for (const pane of sides.panes) pane.stage.scrollLeft = (pane.stage.scrollWidth - pane.stage.clientWidth) / 2;
+}
+
+const fitShown = () => (sides.on ? fitSides() : fit());
+const zoomShown = (change) => (sides.on ? zoomSides(change(sides.zoom)) : zoomTo(change(picture.zoom)));
+
+/** Open or close modules in both pictures. */
+function stepSides(by) {
+  const level = sides.level + by;
+  if (level < 0 || level >= data.sides.levels.length) return;
+  sides.level = level;
+  showSides();
+  showLevel();
+  markSides(state.thing);
+}
+
+function startSides() {
+  const selectAt = ({ target }) => {
+    const thing = sideThing(target.closest("[data-n], [data-m]"));
+    if (thing && !same(thing, state.thing)) pick(thing);
+    return thing;
+  };
+  sides.element.addEventListener("click", (event) => selectAt(event) || pick(null));
+  sides.element.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && selectAt(event));
+  byId("arrangement").addEventListener("change", (event) => setSides(event.target.value === "sides"));
+  new ResizeObserver(() => sides.on && sides.fits && fitSides()).observe(sides.element);
+}
