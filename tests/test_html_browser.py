@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import test_sides as sides
 import torch
 from graphs import graph_of
 from test_html import hostile_graph
@@ -453,3 +454,109 @@ def test_panels_lead_to_operations(page_of: Open, name: str) -> None:
         assert address(page) != before
     page.click(f"#show-{name}")
     assert not page.locator(f"#{name}").is_visible()
+
+
+# --- both models of a comparison, side by side ------------------------------------------------------
+
+
+def marked(page: Any, side: int) -> list[str]:
+    """The texts of the rows that are outlined in a picture, by where the outlines are."""
+    found: list[str] = (
+        page.locator("#sides .stage")
+        .nth(side)
+        .evaluate(
+            """(stage) => [...stage.querySelectorAll(".ring")].map((ring) => {
+            const at = ring.getBoundingClientRect();
+            const row = [...stage.querySelectorAll("[data-i]")].find((each) => {
+                const box = each.getBoundingClientRect();
+                return Math.abs(box.left - at.left) < 9 && Math.abs(box.top - at.top) < 9;
+            });
+            return row ? [...row.querySelectorAll("text")].map((text) => text.textContent).join(" ") : "a frame";
+        })"""
+        )
+    )
+    return found
+
+
+def is_in_view(page: Any, side: int) -> bool:
+    found: bool = (
+        page.locator("#sides .stage")
+        .nth(side)
+        .evaluate(
+            """(stage) => {
+            const [at, box] = [stage.querySelector(".ring"), stage].map((each) => each.getBoundingClientRect());
+            return at.top >= box.top - 1 && at.bottom <= box.bottom + 1;
+        }"""
+        )
+    )
+    return found
+
+
+def side_row(page: Any, side: int, text: str) -> Any:
+    return page.locator("#sides .stage").nth(side).locator("[data-i]", has_text=text)
+
+
+def test_the_counterpart_is_marked_and_comes_into_view(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.set_viewport_size({"width": 1500, "height": 420})
+    assert not page.locator("#sides").is_visible()
+    page.locator("#arrangement input").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#sides").is_visible() and not page.locator("#stage").is_visible()
+    head = side_row(page, 0, "head")
+    head.scroll_into_view_if_needed()
+    head.click()
+    assert ["head" in text for text in marked(page, 0) + marked(page, 1)] == [True, True]
+    assert is_in_view(page, 0) and is_in_view(page, 1)
+    changed = side_row(page, 1, "8→128")
+    changed.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert "8→64" in marked(page, 0)[0] and "8→128" in marked(page, 1)[0] and is_in_view(page, 0)
+    assert "576 → 1,152" in page.locator("#panel").inner_text()
+    assert "2×64 float32 → 2×128 float32" in page.locator("#panel").inner_text()
+
+
+def test_what_is_in_one_model_only(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    notes = page.locator("#sides small")
+    side_row(page, 0, "Dropout").click()
+    assert notes.all_inner_texts() == ["", "not in this model"] and marked(page, 1) == []
+    side_row(page, 1, "scale").click()
+    assert notes.all_inner_texts() == ["not in this model", ""] and "scale" in marked(page, 1)[0]
+    page.keyboard.press("Escape")
+    assert marked(page, 0) == marked(page, 1) == [] and notes.all_inner_texts() == ["", ""]
+
+
+def test_the_choice_stays_while_the_page_is_open(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    page.locator("#tree .row", has_text="head").click()
+    assert "head" in marked(page, 0)[0] and page.locator("#sides").is_visible()
+    level = page.locator("#level").inner_text()
+    page.click("#collapse")
+    assert page.locator("#level").inner_text() != level and page.locator("#sides").is_visible()
+    page.click("#zoom-in")
+    widths = page.locator("#sides svg").evaluate_all(
+        "(all) => all.map((svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"
+    )
+    assert len(widths) == 2 and abs(widths[0] - widths[1]) < 0.01
+    page.fill("#search", "norm")
+    page.keyboard.press("Enter")
+    assert page.locator("#sides").is_visible() and "norm" in address(page)
+    page.click("text=In one")
+    assert page.locator("#stage").is_visible() and page.locator("#stage .ring").count() >= 1
+    assert page.locator("#legend .sign").count() >= 3
+    box = page.locator("#stage svg").bounding_box()
+    assert box["width"] > 200
+
+
+def test_stacked_on_a_narrow_window(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    old, new = (page.locator("#sides section").nth(side).bounding_box() for side in (0, 1))
+    assert abs(old["y"] - new["y"]) < 1 and old["x"] + old["width"] <= new["x"] + 1
+    page.set_viewport_size({"width": 700, "height": 1000})
+    old, new = (page.locator("#sides section").nth(side).bounding_box() for side in (0, 1))
+    assert abs(old["x"] - new["x"]) < 1 and old["y"] + old["height"] <= new["y"] + 1 and old["height"] > 100

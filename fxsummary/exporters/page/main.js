@@ -106,11 +106,11 @@ function open(path, thing = null, level = undefined) {
 
 /** Go to a module or an operation: its picture, or its row in the picture of an ancestor. */
 function goTo(thing, focus = false) {
-  if (sides.on) return pick(thing);
-  if (thing.module && views.has(thing.module.path)) open(thing.module.path);
+  const hasView = thing.module && views.has(thing.module.path);
+  const wanted = (thing.module && !hasView && ofOperation(callOf(thing.module))) || thing;
+  if (sides.on) return pick(wanted);
+  if (hasView) open(thing.module.path);
   else {
-    const call = thing.module && callOf(thing.module);
-    const wanted = call ? ofOperation(call) : thing;
     const inSight = state.path !== null && rowOf(wanted);
     const place = inSight ? { path: state.path, level: state.level } : placeOf(wanted);
     if (place) open(place.path, wanted, place.level);

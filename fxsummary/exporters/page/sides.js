@@ -21,11 +21,14 @@ function showSides() {
   fitSides();
 }
 
-/** Return the row of something in one of the two pictures, or that of the module around it; null if it is not in this model. */
-function counterpart(pane, { module, operation }) {
-  const wanted = module || operation;
-  if (pane.rows.has(wanted)) return pane.rows.get(wanted);
-  if (wanted.change === (pane === sides.panes[0] ? "added" : "removed")) return null;
+/** Return whether one of the two models does not have something. */
+const lacks = (pane, thing) => (thing.module || thing.operation).change === (pane === sides.panes[0] ? "added" : "removed");
+
+/** Return the row of something in one of the two pictures, or that of the module around it; null if it has none. */
+function counterpart(pane, thing) {
+  const { module, operation } = thing;
+  if (pane.rows.has(module || operation)) return pane.rows.get(module || operation);
+  if (lacks(pane, thing)) return null;
   for (let path = module ? parentOf(module.path) : operation.module; path; path = parentOf(path))
     if (pane.rows.has(modules.get(path))) return pane.rows.get(modules.get(path));
   return null;
@@ -40,7 +43,7 @@ function markSides(thing) {
       outline(row, "");
       bringIntoView(row, pane.stage);
     }
-    pane.note.textContent = thing && !row && thing.module?.path !== "" ? "not in this model" : "";
+    pane.note.textContent = thing && lacks(pane, thing) ? "not in this model" : "";
   }
 }
 
