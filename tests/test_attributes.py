@@ -24,6 +24,7 @@ from fxsummary.graph.table import Attributes
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.ghosts import with_ghosts
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
@@ -116,9 +117,11 @@ def views_of(name: str) -> dict[str, ModelGraph]:
     folded = fold_repeats(with_unread(graph))
     merged = merge_idioms(fold_repeats(simplify(with_unread(graph))))
     costs = {"costs": graph.roofline().graph} if graph.storages and len(graph) < 60 else {}
+    ghosts = {"ghosts": with_ghosts(graph)} if len(graph) < 60 else {}
     return {
         "captured": graph,
         **costs,
+        **ghosts,
         "folded": folded,
         "closed": limit_depth(folded, 1),
         "one row": limit_depth(folded, 0),
