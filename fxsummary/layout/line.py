@@ -7,7 +7,7 @@ the fourth in a bundle, is not drawn: its value is named at both ends.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge
@@ -91,7 +91,7 @@ class Line:
     lonely: set[str] = field(default_factory=set)
 
 
-def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
+def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
     """Return the line of units; frames in it are opened.
 
     Args:
@@ -131,7 +131,7 @@ def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line
     return line
 
 
-def _stops(units: list[Unit]) -> Iterator[Stop]:
+def _stops(units: Sequence[Unit]) -> Iterator[Stop]:
     pending: list[tuple[Unit, tuple[Box, ...]]] = [(unit, ()) for unit in reversed(units)]
     while pending:
         unit, frames = pending.pop()
