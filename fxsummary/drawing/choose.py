@@ -87,7 +87,7 @@ class Fitting:
     Attributes:
         whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
         joins: whether neighbouring operations without weights or FLOPs share a row.
-        one_row: whether operations fit in one row; blocks: memo of closed blocks.
+        one_row: whether operations fit in one row; blocks: memo of closed blocks; pictures: memo of pictures.
     """
 
     whole: ModelGraph
@@ -96,6 +96,7 @@ class Fitting:
     joins: bool = False
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
     blocks: Closed = field(default_factory=dict)
+    pictures: dict[tuple[str | bool, ...], Picture] = field(default_factory=dict)
 
     @cached_property
     def rough(self) -> Composer:
@@ -103,8 +104,11 @@ class Fitting:
         return Composer(Subject(self.folded, self.whole, self.whole.totals))
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
-        """Return the picture of a view of the folded graph."""
-        return compose(self.whole, graph, tight, look=self.look, totals=self.rough.subject.totals)
+        """Return the picture of a view of the folded graph, composed once for the same nodes."""
+        key = tight, *graph
+        if key not in self.pictures:
+            self.pictures[key] = compose(self.whole, graph, tight, look=self.look, totals=self.rough.subject.totals)
+        return self.pictures[key]
 
     def best(self) -> Picture:
         """Return the picture at the depth that shows most within the limits, with more blocks opened where they fit."""
@@ -133,7 +137,7 @@ class Fitting:
         page = self._page(picture)
         if page.fits:
             return
-        smaller = range(0 if depth is None else depth - 1, -1, -1)
+        smaller = range(0 if depth is None else min(depth, self.nesting()) - 1, -1, -1)
         fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).fits), 0)
         wide = page.width > page.format.width
         side = f"{page.width:,.0f} px wide" if wide else f"{page.height:,.0f} px high"
@@ -165,7 +169,10 @@ class Fitting:
         for depth in range(min(deepest, DEEPEST), 0, -1):
             if depth > 1 and sizes[min(depth, len(sizes) - 1)] > MOST_ROWS * MOST_PER_ROW:
                 continue
-            picture = self.compose(self.closed(depth))
+            graph = self.closed(depth)
+            if depth > 1 and _needs_too_many_rows(graph):
+                continue
+            picture = self.compose(graph)
             if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
             rows = picture.rows
@@ -207,8 +214,8 @@ class Fitting:
         paths = best.paths.union(blocks)
         if paths == best.paths:
             return best
-        picture = self.compose(self.closed(depth, paths))
-        if picture.rows > MOST_ROWS:
+        graph = self.closed(depth, paths)
+        if _needs_too_many_rows(graph) or (picture := self.compose(graph)).rows > MOST_ROWS:
             return best
         picture = self._tightened(picture)
         page = self._page(picture)
@@ -260,6 +267,10 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
     if not fits:
         return joined.value(other) > fitting.value(found)
     return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.whole.totals.flops or 0)
+
+
+def _needs_too_many_rows(graph: ModelGraph) -> bool:
+    return len(graph) > MOST_ROWS * MOST_IN_A_ROW
 
 
 def unseen_flops(picture: Picture) -> int:
