@@ -26,8 +26,6 @@ NARROWEST = 0.6
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
 LEAST_WIDTH = 460.0
 """Width of the contents of a page that its heading needs."""
-TOO_WIDE = 3.0
-"""Cost of a page that is too wide, by however little."""
 SHAPED, SHAPED_HEIGHT = 1.0, 1.35
 """How much a shape that people draw is worth, and how much higher it may be."""
 
@@ -79,7 +77,7 @@ class Page:
     @property
     def cost(self) -> float:
         """Cost of the page: too large, empty area, texts left out."""
-        over = log(max(self.width / self.format.width, self.height / self._tallest))
+        over = log(max(self.width / self.format.width, self.height / self.tallest))
         empty = log(self.width * self.height / self.filled)
         return (
             (1 + 30 * over if over > 0 else 0.0)
@@ -92,10 +90,11 @@ class Page:
     @property
     def fits(self) -> bool:
         """Whether it is within its format."""
-        return self.width <= self.format.width and self.height <= self._tallest
+        return self.width <= self.format.width and self.height <= self.tallest
 
     @property
-    def _tallest(self) -> float:
+    def tallest(self) -> float:
+        """Its maximum height: more for a shape that people draw."""
         return self.format.height * (SHAPED_HEIGHT if self.shaped else 1.0)
 
 
@@ -195,10 +194,10 @@ class _Search:
 
 
 def _is_hopeless(found: Arrangement) -> bool:
-    """Return whether it would be too high in as many parts as can stand next to each other."""
+    """Return whether it is too high, and would be in as many parts as can stand next to each other."""
     form, (width, height) = found.page.format, found.layout.uncut
     parts = min(form.columns, max(1, int((form.width - AROUND) / (NARROWEST * width + GUTTER))))
-    return height / parts > form.height
+    return found.page.height > found.page.tallest and height / parts > form.height
 
 
 def _limits(scene: Scene, form: Format) -> Limits:

@@ -14,7 +14,7 @@ from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
 from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import over_copies
 from fxsummary.text.numbers import listed
@@ -101,13 +101,18 @@ class Fitting:
     @cached_property
     def rough(self) -> Composer:
         """Builder used to count the rows that operations take."""
-        return Composer(Subject(self.folded, self.whole, self.whole.totals))
+        return Composer(Subject(self.folded, self.whole, self.totals))
+
+    @cached_property
+    def totals(self) -> Totals:
+        """The totals of the captured graph."""
+        return self.whole.totals
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
         """Return the picture of a view of the folded graph, composed once for the same nodes."""
         key = tight, *graph
         if key not in self.pictures:
-            self.pictures[key] = compose(self.whole, graph, tight, look=self.look, totals=self.rough.subject.totals)
+            self.pictures[key] = compose(self.whole, graph, tight, look=self.look, totals=self.totals)
         return self.pictures[key]
 
     def best(self) -> Picture:
@@ -207,7 +212,7 @@ class Fitting:
 
     def hides_much(self, picture: Picture) -> bool:
         """Return whether classes without an open module have a large share of the FLOPs."""
-        return unseen_flops(picture) > UNSEEN * (self.whole.totals.flops or 0)
+        return unseen_flops(picture) > UNSEEN * (self.totals.flops or 0)
 
     def _with(self, best: Opened, depth: int, blocks: list[str]) -> Opened:
         """Return the picture with more blocks open, if it fits and says more."""
@@ -266,7 +271,7 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
         return not fits
     if not fits:
         return joined.value(other) > fitting.value(found)
-    return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.whole.totals.flops or 0)
+    return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.totals.flops or 0)
 
 
 def _needs_too_many_rows(graph: ModelGraph) -> bool:
