@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fxsummary.graph.spec import TensorSpec
     from fxsummary.support.processes import Processes
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 __all__ = [
     "graph", "load", "diff", "kv_cache", "formulas", "generation", "table", "Device", "Processes", "ModelGraph",
     "TensorSpec", "errors", "__version__",

@@ -355,3 +355,11 @@ def test_work_grows_linearly() -> None:
         return count
 
     assert calls(400) < 20 * calls(40)
+
+
+def test_a_plan_is_the_same_for_each_room_in_its_range() -> None:
+    root = Box("", children=[Box(key, 100, 20) for key in "xabz"])
+    edges = [Edge("x", "a"), Edge("x", "b"), Edge("a", "z"), Edge("b", "z")]
+    wide, narrow = plan(root, edges, room=600.0), plan(root, edges, room=200.0)
+    assert wide.rooms == (222.0, float("inf")) and narrow.rooms == (0.0, 222.0)
+    assert len(wide.units) < len(narrow.units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, mea
 from fxsummary.drawing.names import name_edges
 from fxsummary.drawing.narrow import STEPS, Texts, narrow
 from fxsummary.drawing.scene import Scene
-from fxsummary.layout import Layout, Limits, Plan, Spacing, place, plan, turned, turned_back
+from fxsummary.layout import Edge, Layout, Limits, Plan, Spacing, place, plan, turned, turned_back
 
 GUTTER = 44.0
 AROUND, HEAD = 56.0, 130.0
@@ -25,8 +26,6 @@ NARROWEST = 0.6
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
 LEAST_WIDTH = 460.0
 """Width of the contents of a page that its heading needs."""
-TOO_WIDE = 3.0
-"""Cost of a page that is too wide, by however little."""
 SHAPED, SHAPED_HEIGHT = 1.0, 1.35
 """How much a shape that people draw is worth, and how much higher it may be."""
 
@@ -78,7 +77,7 @@ class Page:
     @property
     def cost(self) -> float:
         """Cost of the page: too large, empty area, texts left out."""
-        over = log(max(self.width / self.format.width, self.height / self._tallest))
+        over = log(max(self.width / self.format.width, self.height / self.tallest))
         empty = log(self.width * self.height / self.filled)
         return (
             (1 + 30 * over if over > 0 else 0.0)
@@ -91,20 +90,28 @@ class Page:
     @property
     def fits(self) -> bool:
         """Whether it is within its format."""
-        return self.width <= self.format.width and self.height <= self._tallest
+        return self.width <= self.format.width and self.height <= self.tallest
 
     @property
-    def _tallest(self) -> float:
+    def tallest(self) -> float:
+        """Its maximum height: more for a shape that people draw."""
         return self.format.height * (SHAPED_HEIGHT if self.shaped else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A layout of a scene, with the sizes and columns of its items, and the size of the page."""
+    """A layout of a scene, with the sizes and columns of its items, and the size of the page.
+
+    Attributes:
+        named: edges that are drawn as names, in the order in which they were named.
+        rooms: the widths for branches for which it is the same; see `fxsummary.layout.Plan`.
+    """
 
     measured: Measured
     layout: Layout
     page: Page
+    named: Sequence[Sequence[Edge]]
+    rooms: tuple[float, float]
 
 
 def arrange(scene: Scene) -> Arrangement:
@@ -128,7 +135,6 @@ class _Search:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.form, self.texts = scene, FORMATS[scene.page], Texts(scene)
         self.found: dict[_Attempt, Arrangement] = {}
-        self.last = _Attempt(0)
 
     def run(self) -> Arrangement:
         """Return the best arrangement, with the scene as it needs it."""
@@ -143,7 +149,10 @@ class _Search:
         elif self._best[1].page.fits and self._best[1].page.parts > 1:
             self._try_steps([_Attempt(steps) for steps in self.form.steps[1:-1]])
         attempt, best = self._best
-        return best if attempt == self.last else _laid_out(self.scene, self.texts, self.form, attempt)
+        self._narrow(attempt)
+        for edges in best.named:
+            name_edges(self.scene, edges)
+        return best
 
     @property
     def _best(self) -> tuple[_Attempt, Arrangement]:
@@ -151,9 +160,25 @@ class _Search:
 
     def _try(self, attempt: _Attempt) -> bool:
         """Make an attempt, and return whether it fits."""
-        self.last = attempt
-        self.found[attempt] = _laid_out(self.scene, self.texts, self.form, attempt)
-        return self.found[attempt].page.fits
+        found = self._same(attempt)
+        if found is None:
+            self._narrow(attempt)
+            found = _laid_out(self.scene, self.form, attempt)
+        self.found[attempt] = found
+        return found.page.fits
+
+    def _narrow(self, attempt: _Attempt) -> None:
+        self.texts.restore()
+        narrow(self.scene, attempt.steps)
+
+    def _same(self, attempt: _Attempt) -> Arrangement | None:
+        """Return the arrangement of another attempt that this one would lead to as well, if there is one."""
+        room = _room(_limits(self.scene, self.form), attempt)
+        for other, found in self.found.items():
+            plain = not attempt.shaped and not found.page.shaped
+            if plain and other.steps == attempt.steps and found.rooms[0] <= room < found.rooms[1]:
+                return found
+        return None
 
     def _try_steps(self, attempts: list[_Attempt]) -> None:
         """Make attempts until one fits; none but those that leave out most if they do not fit."""
@@ -169,35 +194,48 @@ class _Search:
 
 
 def _is_hopeless(found: Arrangement) -> bool:
-    """Return whether it would be too high in as many parts as can stand next to each other."""
+    """Return whether it is too high, and would be in as many parts as can stand next to each other."""
     form, (width, height) = found.page.format, found.layout.uncut
     parts = min(form.columns, max(1, int((form.width - AROUND) / (NARROWEST * width + GUTTER))))
-    return height / parts > form.height
+    return found.page.height > found.page.tallest and height / parts > form.height
 
 
-def _laid_out(scene: Scene, texts: Texts, form: Format, attempt: _Attempt) -> Arrangement:
-    texts.restore()
-    narrow(scene, attempt.steps)
+def _limits(scene: Scene, form: Format) -> Limits:
+    """Return the limits of a column on a page."""
     whole = form.width - AROUND, form.height - HEAD
-    tall = min(form.tall, TALLEST_CARDS if _has_cards(scene) else form.tall) - HEAD
-    limits = Limits(whole[0], tall, max(form.columns, CARD_COLUMNS * _has_cards(scene)))
     if scene.direction == "LR":
-        limits = Limits(whole[1], whole[0], MOST_LINES)
-    room = limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
-    measured, planned = _planned(scene, room, attempt)
-    layout = place(planned, limits)
-    if layout.parts > 1 and _is_better_whole(layout, form, scene):
-        measured, planned = _planned(scene, room, attempt)
-        layout = place(planned)
-    while layout.named:
-        name_edges(scene, layout.named)
-        measured, planned = _planned(scene, room, attempt)
-        layout = place(planned, limits)
+        return Limits(whole[1], whole[0], MOST_LINES)
+    has_cards = _has_cards(scene)
+    tall = min(form.tall, TALLEST_CARDS if has_cards else form.tall) - HEAD
+    return Limits(whole[0], tall, max(form.columns, CARD_COLUMNS * has_cards))
+
+
+def _room(limits: Limits, attempt: _Attempt) -> float:
+    """Return the maximum width of branches next to each other."""
+    return limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
+
+
+def _laid_out(scene: Scene, form: Format, attempt: _Attempt) -> Arrangement:
+    limits = _limits(scene, form)
+    named = list[list[Edge]]()
+    rooms = 0.0, float("inf")
+    while True:
+        measured = measure(scene)
+        planned = _planned(scene, measured, _room(limits, attempt), shaped=attempt.shaped)
+        rooms = max(rooms[0], planned.rooms[0]), min(rooms[1], planned.rooms[1])
+        if not planned.named:
+            layout = place(planned, limits)
+            if layout.parts > 1 and _is_better_whole(layout, form, scene):
+                layout = place(planned)
+            if not layout.named:
+                break
+        named.append(planned.named or layout.named)
+        name_edges(scene, named[-1])
     layout = turned_back(layout) if scene.direction == "LR" else layout
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
     size = layout.width + AROUND, layout.height + HEAD
     page = Page(*size, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped)
-    return Arrangement(measured, layout, page)
+    return Arrangement(measured, layout, page, named, rooms)
 
 
 def _is_better_whole(layout: Layout, form: Format, scene: Scene) -> bool:
@@ -208,17 +246,11 @@ def _is_better_whole(layout: Layout, form: Format, scene: Scene) -> bool:
     return max(width, least) * height < layout.width * layout.height
 
 
-def _planned(scene: Scene, room: float, attempt: _Attempt) -> tuple[Measured, Plan]:
-    """Return a plan of what can be drawn; edges that cannot get names."""
-    shaped, is_turned = attempt.shaped and scene.direction == "TB", scene.direction == "LR"
+def _planned(scene: Scene, measured: Measured, room: float, *, shaped: bool) -> Plan:
+    shaped, is_turned = shaped and scene.direction == "TB", scene.direction == "LR"
     spacing = TILE_SPACING if is_turned else CARD_SPACING if _has_cards(scene) else STACK_SPACING
-    while True:
-        measured = measure(scene)
-        root = turned(measured.root) if is_turned else measured.root
-        planned = plan(root, scene.edges, spacing, room, scene.encoded if shaped else "", shaped=shaped)
-        if not planned.named:
-            return measured, planned
-        name_edges(scene, planned.named)
+    root = turned(measured.root) if is_turned else measured.root
+    return plan(root, scene.edges, spacing, room, scene.encoded if shaped else "", shaped=shaped)
 
 
 def _has_cards(scene: Scene) -> bool:

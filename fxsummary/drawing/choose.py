@@ -14,7 +14,7 @@ from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
 from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import over_copies
 from fxsummary.text.numbers import listed
@@ -94,7 +94,7 @@ class Fitting:
     Attributes:
         whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
         joins: whether neighbouring operations without weights or FLOPs share a row.
-        one_row: whether operations fit in one row; blocks: memo of closed blocks.
+        one_row: whether operations fit in one row; blocks: memo of closed blocks; pictures: memo of pictures.
     """
 
     whole: ModelGraph
@@ -103,15 +103,24 @@ class Fitting:
     joins: bool = False
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
     blocks: Closed = field(default_factory=dict)
+    pictures: dict[tuple[str | bool, ...], Picture] = field(default_factory=dict)
 
     @cached_property
     def rough(self) -> Composer:
         """Builder used to count the rows that operations take."""
-        return Composer(Subject(self.folded, self.whole, self.whole.totals))
+        return Composer(Subject(self.folded, self.whole, self.totals))
+
+    @cached_property
+    def totals(self) -> Totals:
+        """The totals of the captured graph."""
+        return self.whole.totals
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
-        """Return the picture of a view of the folded graph."""
-        return compose(self.whole, graph, tight, look=self.look, totals=self.rough.subject.totals)
+        """Return the picture of a view of the folded graph, composed once for the same nodes."""
+        key = tight, *graph
+        if key not in self.pictures:
+            self.pictures[key] = compose(self.whole, graph, tight, look=self.look, totals=self.totals)
+        return self.pictures[key]
 
     def best(self) -> Picture:
         """Return the picture at the depth that shows most within the limits, with more blocks opened where they fit."""
@@ -140,7 +149,7 @@ class Fitting:
         page = self._page(picture)
         if page.fits:
             return
-        smaller = range(0 if depth is None else depth - 1, -1, -1)
+        smaller = range(0 if depth is None else min(depth, self.nesting()) - 1, -1, -1)
         fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).fits), 0)
         wide = page.width > page.format.width
         side = f"{page.width:,.0f} px wide" if wide else f"{page.height:,.0f} px high"
@@ -172,7 +181,10 @@ class Fitting:
         for depth in range(min(deepest, DEEPEST), 0, -1):
             if depth > 1 and sizes[min(depth, len(sizes) - 1)] > MOST_ROWS * MOST_PER_ROW:
                 continue
-            picture = self.compose(self.closed(depth))
+            graph = self.closed(depth)
+            if depth > 1 and _needs_too_many_rows(graph):
+                continue
+            picture = self.compose(graph)
             if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
             rows = picture.rows
@@ -207,15 +219,15 @@ class Fitting:
 
     def hides_much(self, picture: Picture) -> bool:
         """Return whether classes without an open module have a large share of the FLOPs."""
-        return unseen_flops(picture) > UNSEEN * (self.whole.totals.flops or 0)
+        return unseen_flops(picture) > UNSEEN * (self.totals.flops or 0)
 
     def _with(self, best: Opened, depth: int, blocks: list[str]) -> Opened:
         """Return the picture with more blocks open, if it fits and says more."""
         paths = best.paths.union(blocks)
         if paths == best.paths:
             return best
-        picture = self.compose(self.closed(depth, paths))
-        if picture.rows > MOST_ROWS:
+        graph = self.closed(depth, paths)
+        if _needs_too_many_rows(graph) or (picture := self.compose(graph)).rows > MOST_ROWS:
             return best
         picture = self._tightened(picture)
         page = self._page(picture)
@@ -266,7 +278,11 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
         return not fits
     if not fits:
         return joined.value(other) > fitting.value(found)
-    return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.whole.totals.flops or 0)
+    return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.totals.flops or 0)
+
+
+def _needs_too_many_rows(graph: ModelGraph) -> bool:
+    return len(graph) > MOST_ROWS * MOST_IN_A_ROW
 
 
 def unseen_flops(picture: Picture) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import hypot
 
 from fxsummary.layout import Point
@@ -32,9 +33,14 @@ def element(name: str, content: str = "", /, **attributes: str | float | None) -
     for key, value in attributes.items():
         if value is not None:
             text = escape(value) if isinstance(value, str) else number(value)
-            parts.append(f'{key.rstrip("_").replace("_", "-")}="{text}"')
+            parts.append(f'{_attribute(key)}="{text}"')
     start = " ".join(parts)
     return f"<{start}>{content}</{name}>" if content else f"<{start}/>"
+
+
+@cache
+def _attribute(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
 
 
 BOLD, END, MIDDLE = {"font_weight": "bold"}, {"text_anchor": "end"}, {"text_anchor": "middle"}

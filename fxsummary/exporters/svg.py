@@ -17,6 +17,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.pictures import Fold
 from fxsummary.passes.memory import known_memory
 from fxsummary.passes.roofline import roofline
+from fxsummary.support.gc_pause import paused
 
 VIEWS = ("model", "memory", "roofline")
 
@@ -64,8 +65,10 @@ def to_svg(
     wished = look(color, direction, show, source_url, page)
     if color == "time":
         graph = (graph.roofline_found or roofline(graph)).graph
-    found = picture(graph, title=None if title is False else title, depth=depth, fold=fold, ghosts=ghosts, look=wished)
-    return draw(found.scene, theme, around)
+    with paused():
+        heading = None if title is False else title
+        found = picture(graph, title=heading, depth=depth, fold=fold, ghosts=ghosts, look=wished)
+        return draw(found.scene, theme, around)
 
 
 def _check_alone(view: str, others: list[str]) -> None:

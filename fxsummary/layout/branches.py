@@ -6,6 +6,7 @@ Chains of children merge into one; chains from one value to one leaf are its bra
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from fxsummary.layout.boxes import Box, Spacing, walk
 from fxsummary.layout.units import Flow, Unit
@@ -21,18 +22,38 @@ _Node = Hashable
 """The number of a child, or a value from outside as ("", key)."""
 
 
-def units_of(group: Box, flow: Flow, spacing: Spacing, room: float, value: str = "") -> list[Unit]:
+@dataclass(slots=True)
+class Room:
+    """The maximum width of branches placed next to each other, and which other widths would hold the same.
+
+    Attributes:
+        least: the largest width that it was asked for and holds; below: the smallest one that it does not hold.
+    """
+
+    width: float
+    least: float = 0.0
+    below: float = float("inf")
+
+    def holds(self, width: float) -> bool:
+        """Return whether it is at least as wide."""
+        if width <= self.width:
+            self.least = max(self.least, width)
+        else:
+            self.below = min(self.below, width)
+        return width <= self.width
+
+
+def units_of(group: Box, flow: Flow, spacing: Spacing, room: Room, value: str = "") -> list[Unit]:
     """Return the units of a group, in order; those inside of inner groups too.
 
     Args:
-        room: maximum width of branches placed next to each other.
         value: a value that comes from the left side.
     """
-    rooms = {group.key: room - group.padding.left - group.padding.right}
+    around = {group.key: group.padding.left + group.padding.right}
     inner = [group]
     for parent, child in walk(group):
         if child.children is not None:
-            rooms[child.key] = rooms[parent.key] - child.padding.left - child.padding.right
+            around[child.key] = around[parent.key] + child.padding.left + child.padding.right
             inner.append(child)
     made: dict[str, list[Unit]] = {}
     for each in reversed(inner):
@@ -40,7 +61,7 @@ def units_of(group: Box, flow: Flow, spacing: Spacing, room: float, value: str =
             Unit("leaf", child) if child.children is None else Unit("frame", child, made.pop(child.key))
             for child in each.children or []
         ]
-        made[each.key] = _Reduction(units, flow, spacing, rooms[each.key], value).run()
+        made[each.key] = _Reduction(units, flow, spacing, room, around[each.key], value).run()
     return made[group.key]
 
 
@@ -56,10 +77,14 @@ def width_of(unit: Unit, spacing: Spacing) -> float:
 
 
 class _Reduction:
-    """The reduction of one group; nodes are chains of units."""
+    """The reduction of one group; nodes are chains of units.
 
-    def __init__(self, units: list[Unit], flow: Flow, spacing: Spacing, room: float, value: str) -> None:
-        self.flow, self.spacing, self.room, self.value = flow, spacing, room, value
+    Attributes:
+        around: width of the padding of the frames around it.
+    """
+
+    def __init__(self, units: list[Unit], flow: Flow, spacing: Spacing, room: Room, around: float, value: str) -> None:
+        self.flow, self.spacing, self.room, self.around, self.value = flow, spacing, room, around, value
         self.chains: dict[_Node, list[Unit]] = {}
         self.place: dict[int, float] = {}
         self.sources: dict[_Node, set[_Node]] = {}
@@ -100,7 +125,7 @@ class _Reduction:
             around = [source] if source in self.chains else near if source == NOTHING else []
             hosts = [self.chains[each][0] for each in around if each in self.chains and each != at]
             for host in hosts:
-                fits = width_of(host, self.spacing) + self.spacing.horizontal + unit.box.width <= self.room
+                fits = self._holds(width_of(host, self.spacing) + self.spacing.horizontal + unit.box.width)
                 if host.kind == "leaf" and host.right is None and host.box.role != "aside" and fits:
                     host.put_beside(unit.box, rightwards=True)
                     self._remove(at)
@@ -197,13 +222,16 @@ class _Reduction:
             return [source, target]
         made = Unit("branches", units=[Unit("column", units=chain) for chain in units], value=self.value)
         made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
-        if not made.rails and width_of(made, self.spacing) > self.room:
+        if not made.rails and not self._holds(width_of(made, self.spacing)):
             return []
         self.place[id(made)] = self.place[id(join)] - 0.5
         self.chains[branches[0]] = [made]
         for branch in branches[1:]:
             self._remove(branch)
         return [branches[0], source]
+
+    def _holds(self, width: float) -> bool:
+        return self.room.holds(width + self.around)
 
     def _are_tables(self, nodes: list[_Node]) -> bool:
         units = [unit for node in nodes for unit in self.chains[node]]
@@ -219,7 +247,7 @@ class _Reduction:
             (other,) = [branch for branch in branches if branch != each]
             half = max(width_of(unit, self.spacing) for unit in self.chains[other]) / 2
             around = self.spacing.horizontal + join.box.width / 2 + BESIDE_BYPASS
-            if box.width + around + half <= self.room and not join.beside:
+            if self._holds(box.width + around + half) and not join.beside:
                 join.put_beside(box)
                 return [each]
         return []

@@ -7,7 +7,7 @@ the fourth in a bundle, is not drawn: its value is named at both ends.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge
@@ -91,7 +91,7 @@ class Line:
     lonely: set[str] = field(default_factory=set)
 
 
-def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
+def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
     """Return the line of units; frames in it are opened.
 
     Args:
@@ -131,7 +131,7 @@ def line_of(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Line
     return line
 
 
-def _stops(units: list[Unit]) -> Iterator[Stop]:
+def _stops(units: Sequence[Unit]) -> Iterator[Stop]:
     pending: list[tuple[Unit, tuple[Box, ...]]] = [(unit, ()) for unit in reversed(units)]
     while pending:
         unit, frames = pending.pop()
@@ -185,9 +185,7 @@ class _Choice:
         """Keep an arc, unless it cannot be drawn."""
         start, end = arc.span
         number, legs = len(self.kept), self.legs.get(arc.lane, 0)
-        if legs >= MOST_LEGS or any(
-            len({self.kept[n].lane for n in self.near.get(at, ())} | {arc.lane}) > 2 * MOST_LANES for at in arc.cells
-        ):
+        if legs >= MOST_LEGS or any(self._is_full(self.near.get(at, ()), arc) for at in arc.cells):
             return False
         around = {n for at in (*arc.cells[:1], *arc.cells[-1:]) for n in self.near.get(at, ())}
         wanted: dict[int, int] = {}
@@ -204,6 +202,10 @@ class _Choice:
         for at in arc.cells:
             self.near.setdefault(at, []).append(number)
         return True
+
+    def _is_full(self, near: Sequence[int], arc: Arc) -> bool:
+        most = 2 * MOST_LANES
+        return len(near) >= most and len({self.kept[number].lane for number in near} | {arc.lane}) > most
 
     def root(self, number: int) -> tuple[int, int]:
         """Return the number that represents the set of an arc, and whether the arc is on its other side."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from fxsummary.layout.body import Body
@@ -49,7 +49,8 @@ def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) ->
     dominates = sum(1 for _ in largest.leaves()) >= DOMINANT * _size(units)
     named: list[Edge] = []
     if largest.kind == "frame" and dominates and _is_entered_at_ends(largest.units, flow):
-        largest.units, named = cut(largest.units, lay(largest.units, (), ()), flow, lay, limits)
+        inside, named = cut(largest.units, lay(largest.units, (), ()), flow, lay, limits)
+        units = [replace(unit, units=inside) if unit is largest else unit for unit in units]
     return units, named
 
 

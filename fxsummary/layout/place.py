@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
 from fxsummary.layout.bend import bent
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Box, Edge, Layout, Point, Spacing, walk
-from fxsummary.layout.branches import units_of
+from fxsummary.layout.branches import Room, units_of
 from fxsummary.layout.column import Column
 from fxsummary.layout.line import Line, line_of
 from fxsummary.layout.nested import Bend, bend_of
@@ -28,17 +28,42 @@ class Plan:
     """The arrangement of boxes.
 
     Attributes:
-        units: the units of the root.
+        units: the units of the root; lines: the lines of them and of the units inside.
         named: edges that cannot be drawn without crossings or too many lanes, and are named at both ends instead.
         shaped: whether it is a U, or has two sides.
+        rooms: the plan is the same for each room from the first of these widths to below the second.
     """
 
     root: Box
-    flow: Flow
+    lines: _Lines
     spacing: Spacing
     units: list[Unit]
     named: list[Edge]
-    shaped: bool = False
+    shaped: bool
+    rooms: tuple[float, float]
+
+
+@dataclass
+class _Lines:
+    """The lines of units, each made once."""
+
+    flow: Flow
+    made: dict[tuple[tuple[Unit, ...], frozenset[str]], Line] = field(default_factory=dict)
+
+    def of(self, units: Sequence[Unit], values: Collection[str] = ()) -> Line:
+        """Return the line of units; see `line_of`."""
+        key = tuple(units), frozenset(values) - {""}
+        if key not in self.made:
+            self.made[key] = line_of(units, self.flow, key[1])
+        return self.made[key]
+
+    def walk(self, units: Sequence[Unit], values: Collection[str] = ()) -> Iterator[Line]:
+        """Yield the line of units, and those inside."""
+        line = self.of(units, values)
+        yield line
+        for stop in line.stops:
+            for branch in stop.unit.units:
+                yield from self.walk(branch.units, _across(stop.unit))
 
 
 def plan(
@@ -64,20 +89,23 @@ def plan(
     """
     spacing = spacing or Spacing()
     _check(root, edges)
-    flow = Flow(edges)
+    flow, inside = Flow(edges), Room(room)
     sides = split(root, flow, value) if value else None
     bend = bend_of(root, flow) if shaped else None
     if bend is not None:
         units = _bent(bend, flow, spacing, room)
     elif sides:
         columns = [
-            Unit("column", units=units_of(Box("", children=side), flow, spacing, room / 2, value)) for side in sides
+            Unit("column", units=units_of(Box("", children=side), flow, spacing, Room(room / 2), value))
+            for side in sides
         ]
         units = [Unit("sides", units=columns, value=value)]
     else:
-        units = units_of(root, flow, spacing, room)
-    named = dict.fromkeys(edge for line in _lines(units, flow) for edge in line.named)
-    return Plan(root, flow, spacing, units, [*named], bend is not None or sides is not None)
+        units = units_of(root, flow, spacing, inside)
+    lines, shaped = _Lines(flow), bend is not None or sides is not None
+    named = dict.fromkeys(edge for line in lines.walk(units) for edge in line.named)
+    rooms = (room, room) if shaped else (inside.least, inside.below)
+    return Plan(root, lines, spacing, units, [*named], shaped, rooms)
 
 
 def _bent(bend: Bend, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
@@ -86,28 +114,28 @@ def _bent(bend: Bend, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
     if len(bend.encoders) > 1:
         parts[-2:] = [[], [*bend.middle, *bend.decoder]]
     columns = [
-        Unit("column", units=units_of(Box("", children=part), flow, spacing, room / 2) if part else [])
+        Unit("column", units=units_of(Box("", children=part), flow, spacing, Room(room / 2)) if part else [])
         for part in parts
     ]
-    others = units_of(Box("", children=bend.others), flow, spacing, room) if bend.others else []
+    others = units_of(Box("", children=bend.others), flow, spacing, Room(room)) if bend.others else []
     return [*others, Unit("bend", units=columns, skips=bend.skips)]
 
 
 def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
     """Return the layout of a plan; a column that is too high is cut into parts if the limits allow that."""
-    placer = _Placer(plan.flow, plan.spacing)
-    body = placer.lay(plan.units)
+    placer, units = _Placer(plan.lines, plan.spacing), plan.units
+    body = placer.lay(units)
     uncut, named = (body.width, body.height), list[Edge]()
     if limits.height < body.height <= MOST_OVER * limits.columns * limits.height and limits.columns > 1:
-        plan.units, named = cut(plan.units, body, plan.flow, placer.lay, limits)
-        body = placer.lay(plan.units)
+        units, named = cut(units, body, plan.lines.flow, placer.lay, limits)
+        body = placer.lay(units)
     padding = plan.root.padding
     layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom, uncut)
     x, y = padding.left + body.left, padding.top
     layout.named = named
     layout.labels = [label._replace(x=label.x + x, y=label.y + y) for label in body.labels]
     layout.upwards = body.upwards
-    layout.parts = max((len(unit.units) for unit in walk_units(plan.units) if unit.kind == "parts"), default=1)
+    layout.parts = max((len(unit.units) for unit in walk_units(units) if unit.kind == "parts"), default=1)
     layout.boxes = {key: box._replace(x=box.x + x, y=box.y + y) for key, box in body.boxes.items()}
     wires = [replace(wire, points=_simplified(wire.moved(x, y).points)) for wire in body.wires]
     layout.wires = [wire for wire in wires if len(wire.points) > 1]
@@ -137,24 +165,17 @@ def _simplified(points: tuple[Point, ...]) -> tuple[Point, ...]:
     return tuple(kept)
 
 
-def _lines(units: list[Unit], flow: Flow, values: Collection[str] = ()) -> Iterator[Line]:
-    line = line_of(units, flow, values)
-    yield line
-    for stop in line.stops:
-        for branch in stop.unit.units:
-            yield from _lines(branch.units, flow, _across(stop.unit))
-
-
 def _across(unit: Unit) -> Collection[str]:
     """Return the values that flow between columns next to each other, by other ways than their ends."""
     return {edge.source for edge in unit.skips} if unit.kind == "bend" else (unit.value,)
 
 
 class _Placer:
-    """Lays out units, with all units inside them."""
+    """Lays out units, with all units inside them, each of those once."""
 
-    def __init__(self, flow: Flow, spacing: Spacing) -> None:
-        self.flow, self.spacing = flow, spacing
+    def __init__(self, lines: _Lines, spacing: Spacing) -> None:
+        self.lines, self.flow, self.spacing = lines, lines.flow, spacing
+        self.bodies: dict[Unit, Body] = {}
         self.kinds = {"parts": self._parts, "branches": self._branches, "sides": self._sides, "bend": self._bend}
 
     def column(
@@ -167,9 +188,14 @@ class _Placer:
         rises: bool = False,
     ) -> Column:
         """Return units as one column, with the edges that enter and leave it at its ends."""
-        line = line_of(units, self.flow, values)
-        inner = {at: self.kinds[stop.unit.kind](stop.unit) for at, stop in enumerate(line.stops) if stop.unit.units}
+        line = self.lines.of(units, values)
+        inner = {at: self._inside(stop.unit) for at, stop in enumerate(line.stops) if stop.unit.units}
         return Column(line, inner, self.spacing, incoming, outgoing, rises=rises, leans=bool(values))
+
+    def _inside(self, unit: Unit) -> Body:
+        if unit not in self.bodies:
+            self.bodies[unit] = self.kinds[unit.kind](unit)
+        return self.bodies[unit]
 
     def lay(self, units: list[Unit], incoming: Sequence[Edge] = (), outgoing: Sequence[Edge] = ()) -> Body:
         """Return the layout of a column."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from fxsummary.text.numbers import clean
 
@@ -11,6 +12,7 @@ _NOT_TYPESET = "tex2jax_ignore mathjax_ignore"
 """Classes that keep MathJax from reading dollar signs in a table as formulas."""
 
 
+@lru_cache(maxsize=8192)
 def escape(text: str) -> str:
     """Escape a text for XML or HTML content and attributes: one line, no control characters, no markup.
 

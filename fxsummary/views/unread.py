@@ -113,10 +113,14 @@ class _Places:
 def _in_order(nodes: dict[str, NodeData], waiting: dict[Stack, list[Row]]) -> Iterator[Row]:
     """Return the nodes with each row inserted after the last operation of its module."""
     last: dict[Stack, str] = {}
+    around: dict[int, list[Stack]] = {}
     for key, data in nodes.items():
         stack = data["module_stack"]
-        around = [stack[:length] for length in range(len(stack) + 1)] if data["op"] != "output" else []
-        last.update((each, key) for each in around if each in waiting)
+        if id(stack) not in around:
+            stacks = (stack[:length] for length in range(len(stack) + 1))
+            around[id(stack)] = [each for each in stacks if each in waiting]
+        if data["op"] != "output":
+            last.update(dict.fromkeys(around[id(stack)], key))
     behind: dict[str, list[Stack]] = {}
     for stack, key in last.items():
         behind.setdefault(key, []).append(stack)

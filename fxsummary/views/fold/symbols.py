@@ -111,7 +111,7 @@ class Symbols:
 
     def similar(self, symbol: int) -> int:
         """Return a number that only symbols of the same structure share: equal but for sizes."""
-        pending = [symbol]
+        pending = [symbol] if symbol not in self._similar else []
         while pending:
             contents = self._contents.get(pending[-1])
             inner = contents[2::2] if isinstance(contents, tuple) else ()
