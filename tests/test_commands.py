@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +15,7 @@ from torch import nn
 
 import fxsummary
 from fxsummary.cli import main
+from fxsummary.loading.libraries import LIBRARIES, Library
 from zoo.operators import define_torchvision_operators
 
 define_torchvision_operators()
@@ -46,6 +50,62 @@ def test_the_commands_of_the_readme_run(
         assert expected.strip() in out
     if "-o" in arguments:
         assert (tmp_path / arguments[arguments.index("-o") + 1]).stat().st_size > 1000
+
+
+def _help_of(*arguments: str) -> str:
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        main([*arguments, "--help"])
+    return shown.getvalue().replace("\n    --", " --")
+
+
+EXAMPLES = re.findall(r"^  (fxsummary .*)$", _help_of() + _help_of("diff") + _help_of("table"), re.MULTILINE)
+MODELS = """
+import torch
+from torch import nn
+
+class CNN(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+
+class Bert(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Embedding(10, 4), nn.Linear(4, 2))
+
+    def forward(self, input_ids):
+        return super().forward(input_ids)
+
+Small = Large = CNN
+"""
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write what the examples name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "README.md").write_text("# A model\n")
+    (tmp_path / "folder/of/a/model").mkdir(parents=True)
+    config = {"architectures": ["BertModel"], "model_type": "bert", "num_hidden_layers": 1}
+    (tmp_path / "folder/of/a/model/config.json").write_text(json.dumps(config))
+    fxsummary.graph(Image()).render(tmp_path / "before.json")
+    torch.export.save(torch.export.export(Image(), (torch.empty(1, 3, 8, 8),)), tmp_path / "model.pt2")
+    few = Library(lambda: ("resnet_a", "resnet_b"), lambda name: Image())
+    for library in ("timm", "torchvision"):
+        monkeypatch.setitem(LIBRARIES._filled(), library, few)
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+@pytest.mark.usefixtures("places")
+def test_the_examples_of_the_help_run(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = line.replace("timm:resnet50", "timm:resnet_a")
+    arguments = shlex.split(line)[1:]
+    code = main(arguments)
+    assert code == 0 or (code == 1 and arguments[0] in ("diff", "lint")), capsys.readouterr().err
+
+
+def test_the_help_has_examples() -> None:
+    assert len(EXAMPLES) >= 20
 
 
 class Image(nn.Module):

@@ -23,7 +23,7 @@ from fxsummary.errors import FxsummaryError
 
 DONE, STALE, FAILED = 0, 1, 2
 
-_EPILOG = """\
+_MODEL = """\
 MODEL is one of:
   package.module:factory or path/file.py:factory
       The factory is a class, a function that returns a model, or a model.
@@ -46,8 +46,12 @@ MODEL is one of:
       torch.export.load unpickles the file: open only files that you trust.
   file.json
       A graph that fxsummary saved.
+"""
 
+_EPILOG = f"""\
+{_MODEL}
 examples:
+  fxsummary show timm:resnet50
   fxsummary show timm:create_model --arg model_name=resnet50
   fxsummary render models.py:CNN -o cnn.svg
   fxsummary render models.py:CNN -o cnn.png --color flops --direction LR
@@ -97,9 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    look: dict[str, Any] = {"epilog": _EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    look: dict[str, Any] = {"epilog": _MODEL, "formatter_class": argparse.RawDescriptionHelpFormatter}
     description = "See a PyTorch model's architecture and what it costs."
-    parser = Parser(prog="fxsummary", description=description, **look)
+    parser = Parser(prog="fxsummary", description=description, **{**look, "epilog": _EPILOG})
     parser.add_argument("--version", action="version", version=f"fxsummary {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show.add_commands(commands, look)
@@ -111,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--time", metavar="DEVICE", help="also print the time at best on a device, such as H100")
     training.set_defaults(run=_training, train=True)
     formulas.add_command(commands, look)
-    roofline.add_commands(commands)
+    roofline.add_commands(commands, look)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
     readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")

@@ -13,9 +13,9 @@ from fxsummary.graph.device import Device, devices
 from fxsummary.loading.load_model import model_of
 
 
-def add_commands(commands: Any) -> None:
+def add_commands(commands: Any, look: dict[str, Any]) -> None:
     """Add the parsers of the commands."""
-    roofline = commands.add_parser("roofline", help="print the time of a forward pass at best on a device")
+    roofline = commands.add_parser("roofline", help="print the time of a forward pass at best on a device", **look)
     add_model_arguments(roofline)
     roofline.add_argument("--device", default="H100", help="a name that `fxsummary devices` lists (default: H100)")
     roofline.add_argument(
@@ -23,7 +23,9 @@ def add_commands(commands: Any) -> None:
     )
     roofline.add_argument("-o", "--output", help="write to this file: .txt, .md, .tex, or the plot as .svg, .png, .pdf")
     roofline.set_defaults(run=_roofline)
-    generation = commands.add_parser("generation", help="print what prefill and decode of a language model cost")
+    generation = commands.add_parser(
+        "generation", help="print what prefill and decode of a language model cost", **look
+    )
     add_model_arguments(generation)
     generation.add_argument("--tokens", type=int, default=2048, help="length of the prompt (default: 2048)")
     generation.add_argument("--batch", default="1", help="numbers of sequences in decode, such as 1,16 (default: 1)")
