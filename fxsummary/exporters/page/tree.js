@@ -10,6 +10,9 @@ const cellsOf = (module) =>
     percent(module.flops, data.flops),
   ];
 
+/** Return whether a column that was chosen contains text rather than numbers. */
+const isText = (at) => data.columns?.[at][1] === false;
+
 function branch(module, depth) {
   const children = (module.children || []).map((at) => data.modules[at]);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
@@ -24,7 +27,7 @@ function branch(module, depth) {
       badge(times) || "",
       h("i", type),
     ),
-    cellsOf(module).map((text, at) => h(data.columns?.[at][1] === false ? "span.text" : "span.number", { title: text }, text)),
+    cellsOf(module).map((text, at) => h(isText(at) ? "span.text" : "span.number", { title: text }, text)),
   );
   row.style.setProperty("--depth", depth);
   const item = h("li", { role: "treeitem", tabindex: -1, "aria-level": depth + 1 }, row);
@@ -112,9 +115,10 @@ function headTree() {
   const [heading, columns] = [document.querySelector(".columns"), data.columns];
   const width = (at) => Math.min(24, Math.max(columns[at][0].length, ...data.cells.map((row) => row[at].length)));
   const widths = columns.map((_, at) => `${7 * width(at) + 12}px`);
-  heading.replaceChildren(h("span", "Module"), ...columns.map(([title, right]) => h(right ? "span" : "span.text", title)));
+  const titles = columns.map(([title], at) => h(isText(at) ? "span.text" : "span", title));
+  heading.replaceChildren(h("span", "Module"), ...titles);
   byId("modules").style.setProperty("--columns", widths.join(" "));
-  byId("modules").style.width = `calc(220px + ${widths.join(" + ")})`;
+  byId("modules").style.width = `min(220px + ${widths.join(" + ")}, 42vw)`;
 }
 
 function plantTree() {
