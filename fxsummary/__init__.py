@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fxsummary.analysis.formulas import formulas
     from fxsummary.analysis.generation import kv_cache
     from fxsummary.analysis.language_model import generation
+    from fxsummary.analysis.summary import summary
     from fxsummary.analysis.table import table
     from fxsummary.api import diff, graph
     from fxsummary.graph.device import Device
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "graph", "load", "diff", "kv_cache", "formulas", "generation", "table", "Device", "Processes", "ModelGraph",
-    "TensorSpec", "errors", "__version__",
+    "graph", "summary", "load", "diff", "kv_cache", "formulas", "generation", "table", "Device", "Processes",
+    "ModelGraph", "TensorSpec", "errors", "__version__",
 ]  # fmt: skip
 
 _HOME = {
     "graph": "fxsummary.api",
+    "summary": "fxsummary.analysis.summary",
     "load": "fxsummary.graph.saved",
     "diff": "fxsummary.api",
     "kv_cache": "fxsummary.analysis.generation",

@@ -14,6 +14,7 @@ from fxsummary import passes
 from fxsummary.capture import capture, capture_exported, is_exported
 from fxsummary.capture.module_index import unwrapped
 from fxsummary.convert import convert
+from fxsummary.convert.nonzero import count_nonzero
 from fxsummary.errors import InputError, ModelError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
@@ -31,7 +32,7 @@ SUFFIX = ".pt2"
 SAVED_SUFFIX = ".json"
 """File suffix of saved graphs."""
 
-_OPTIONS = ("kwargs", "input_shape", "input_dtype", "trace", "leaf", "replay")
+_OPTIONS = ("kwargs", "input_shape", "input_dtype", "trace", "leaf", "replay", "nonzero")
 _WAYS = ("auto", "symbolic", "record")
 
 
@@ -46,6 +47,7 @@ def graph(
     trace: str = "auto",
     leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
     replay: bool = True,
+    nonzero: bool = False,
 ) -> ModelGraph:
     """Return the graph of a model: its operations with shapes, parameters and FLOPs.
 
@@ -68,6 +70,8 @@ def graph(
         leaf: module types, class names or module paths to show as one operation.
         replay: in a recording, copy modules that are like earlier ones instead of running them. Pass False if modules
             differ in a way that fxsummary cannot see, such as a global counter.
+        nonzero: whether to read the values of the parameters and count those that are not zero, for the column
+            ``nonzero_parameters`` and ``totals``; what `torch.nn.utils.prune` masks counts as zero.
 
     Raises:
         ModelError: ``model`` is not a module.
@@ -80,9 +84,13 @@ def graph(
     >>> g.totals.parameters, g.totals.flops
     (448, 677376)
     """
-    is_alone = not args and (kwargs or None, input_shape, input_dtype, trace) == (None, None, None, "auto")
+    others = (kwargs or None, input_shape, input_dtype, trace, nonzero)
+    is_alone = not args and others == (None, None, None, "auto", False)
     if isinstance(model, (str, os.PathLike)) and not str(model).endswith(SUFFIX):
-        given = (kwargs, None), (input_shape, None), (input_dtype, None), (trace, "auto"), (leaf, None), (replay, True)
+        given = (
+            (kwargs, None), (input_shape, None), (input_dtype, None), (trace, "auto"), (leaf, None), (replay, True),
+            (nonzero, False),
+        )  # fmt: skip
         options = {name: value for name, (value, left) in zip(_OPTIONS, given, strict=True) if value is not left}
         found: ModelGraph = call("fxsummary.loading.load_model:graph_of", os.fspath(model), *args, **options)
         return found
@@ -93,7 +101,10 @@ def graph(
     captured = capture(
         module, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=test, replay=replay
     )
-    return passes.annotate(convert(captured))
+    found = convert(captured)
+    if nonzero:
+        count_nonzero(found, module)
+    return passes.annotate(found)
 
 
 def _program(model: Any, is_alone: bool) -> Any:

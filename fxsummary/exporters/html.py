@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from string import Template
@@ -19,6 +19,8 @@ from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
 from fxsummary.exporters.page.panels import panels
 from fxsummary.exporters.page.sides import draw_pairs
+from fxsummary.exporters.page.tree import tree_columns
+from fxsummary.exporters.tables.columns import column_names
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.html import escape
 from fxsummary.views.depth import check_depth
@@ -32,9 +34,17 @@ SCRIPTS = (
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
-def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
+def to_html(
+    graph: ModelGraph,
+    *,
+    title: str | None = None,
+    depth: int | None = None,
+    theme: str = "auto",
+    columns: Iterable[str] | str | None = None,
+) -> str:
     """Return the graph as an HTML page; see `ModelGraph.to_html`."""
     stylesheet(theme)  # raises if it is unknown
+    names = None if columns is None else column_names(columns)
     modules = outline(graph)
     atlas = draw_atlas(modules, check_depth(depth))
     set_texts(graph, atlas.first, title)
@@ -63,7 +73,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
         panels="\n".join(panel.section for panel in below),
         panel_buttons="".join(panel.button for panel in below),
         pictures="\n".join(others),
-        data=embedded(contents(modules, atlas, pairs)),
+        data=embedded(contents(modules, atlas, pairs) | (tree_columns(modules, names) if names else {})),
     )
 
 

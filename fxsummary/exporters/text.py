@@ -41,9 +41,11 @@ def to_text(
     if view is None and graph.comparison is not None:
         return "\n".join(changes(graph, graph.comparison, width, depth))
     table = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
+    is_tree = table.facts or any(row.type for row in table.rows)
+    rows = _fitted(table, width) if is_tree else [(row.head, *row.cells) for row in table.rows]
+    lines = render_table(table.columns, rows, width)
     if not table.facts:
-        return "\n".join(render_table(table.columns, [(row.head, *row.cells) for row in table.rows], width))
-    lines = render_table(table.columns, _fitted(table, width), width)
+        return "\n".join(lines)
     facts = [
         f"{name if number == 0 else '':<11}{line}"
         for name, text in table.facts

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fxsummary.support.registry import call
 
 if TYPE_CHECKING:
+    from fxsummary.graph.costs import Costs
     from fxsummary.graph.device import Device
     from fxsummary.graph.findings import Findings
     from fxsummary.graph.modelgraph import ModelGraph
@@ -22,6 +23,22 @@ Limit = float | str | None
 
 class Analyses:
     """What is asked about a graph; nothing changes it."""
+
+    def by_module(self) -> dict[str, Costs]:
+        """Return the costs of each module by path; "" is the model. A module is the sum of its children and of itself.
+
+        An operation counts in the module that runs it, a shared or tied parameter under its first name.
+        """
+        costs: dict[str, Costs] = call("fxsummary.views.modules:by_module", self)
+        return costs
+
+    def by_kind(self) -> dict[str, Costs]:
+        """Return the costs of the operations of each kind; all kinds add up to the totals.
+
+        Parameters that no operation reads count in the kind "parameter".
+        """
+        costs: dict[str, Costs] = call("fxsummary.views.modules:by_kind", self)
+        return costs
 
     def check(
         self,

@@ -119,6 +119,8 @@ NODE = Attributes("node attribute", {
     "ghost": _remark(of.FLAG, "whether a picture draws it as a ghost: nothing reads its result, or it is a module that "
         "forward never calls", False, folds=True),
     "most_workspace": _remark(of.COUNT_OR_UNKNOWN, "the most that it may hold for a time, if `workspace` is None"),
+    "nonzero_parameters": _remark(of.COUNT_OR_UNKNOWN, "elements of these parameters that are not zero, if "
+        "``fxsummary.graph(nonzero=True)`` counted them", 0, title="Nonzero", text=fmt.count, adds="sum", folds=True),
     "no_grad": _remark(of.FLAG, "whether forward turns gradients off around it", False),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
@@ -196,6 +198,7 @@ class NodeData(TypedDict, total=False):
     each_copy: Any
     ghost: bool
     most_workspace: int | None
+    nonzero_parameters: int | None
     no_grad: bool
     run: tuple[str, ...]
     shared: str

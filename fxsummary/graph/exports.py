@@ -34,14 +34,15 @@ class Exports(Pictures):
         Args:
             width: maximum line width in columns, at least 60.
             depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-            view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
+            view: "summary", the hierarchy in execution order; "modules", the module tree with shapes and costs;
                 "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
                 differences if `fxsummary.diff` made the graph.
             fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown
                 before as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
             columns: names of the columns after the first, such as ``("shape", "kind", "output_bytes")`` or
-                ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, "share",
-                the percentage of the FLOPs, and "receptive_field". None for shape, parameters, FLOPs and share.
+                ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, "share"
+                and "parameter_share", the percentages of FLOPs and parameters, "macs", "input_shape", "kernel", and
+                "receptive_field". None for shape, parameters, FLOPs and share.
 
         Raises:
             UnknownNameError: unknown view or column.

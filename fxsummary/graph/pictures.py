@@ -159,7 +159,14 @@ class Pictures:
         """
         return bytes(exported("pdf", locals()))
 
-    def to_html(self, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
+    def to_html(
+        self,
+        *,
+        title: str | None = None,
+        depth: int | None = None,
+        theme: str = "auto",
+        columns: Iterable[str] | str | None = None,
+    ) -> str:
         """Return the graph as an HTML page: its picture, a picture of each module, the module tree, memory, search.
 
         Args:
@@ -167,6 +174,12 @@ class Pictures:
             depth: levels of modules that are initially open, 0 for the model as one row; None for as many as give at
                 most 150 rows.
             theme: initial colour scheme: "light", "dark", or "auto" for the one of the reader's system.
+            columns: names of the columns of the module tree, as in `to_text`. A run of copies has the sums over all of
+                them. None for parameters and the share of the FLOPs.
+
+        Raises:
+            UnknownNameError: unknown theme or column.
+            InputError: ``depth`` is not a number of levels.
         """
         return str(exported("html", locals()))
 

@@ -84,6 +84,7 @@ class ParameterInfo:
         read: whether the captured forward reads it, under any name.
         stored: what a quantized, packed or sparse tensor is stored as; None if as `spec` says.
         part_of: the name of the quantized weight that it belongs to, as scales do; it has no elements of its own.
+        nonzero: number of elements that are not zero; None unless ``fxsummary.graph(nonzero=True)`` counted them.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ParameterInfo:
     read: bool = True
     stored: Stored | None = None
     part_of: str | None = None
+    nonzero: int | None = None
 
     @property
     def numel(self) -> int | None:
@@ -155,6 +157,7 @@ class Totals:
         unknown_flops: names of the operations with unknown FLOPs; if any, `flops` is a lower bound.
         assumed_flops: names of the operations whose FLOPs depend on assumed values.
         unknown_parameters: names of the weights of unknown size; if any, `parameters` is a lower bound.
+        nonzero_parameters: those that are not zero; None unless ``fxsummary.graph(nonzero=True)`` counted them.
     """
 
     parameters: int = 0
@@ -168,6 +171,7 @@ class Totals:
     unknown_flops: tuple[str, ...] = ()
     assumed_flops: tuple[str, ...] = ()
     unknown_parameters: tuple[str, ...] = ()
+    nonzero_parameters: int | None = None
 
     @property
     def frozen_parameters(self) -> int:
@@ -212,7 +216,14 @@ def add_up(graph: ModelGraph) -> Totals:
         unknown_flops=tuple(unknown_flops),
         assumed_flops=tuple([key for key, data in nodes if data["trust"] == "assumed"]),
         unknown_parameters=tuple(unknown),
+        nonzero_parameters=_nonzero(graph),
     )
+
+
+def _nonzero(graph: ModelGraph) -> int | None:
+    tensors = (tensor for module in graph.modules.values() for tensor in module.parameters)
+    counted = [tensor.nonzero for tensor in tensors if not tensor.buffer and tensor.tied_to is None]
+    return summed(counted) if counted else None
 
 
 def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.graph.records import summed
 from fxsummary.text.numbers import count, listed
 
 
@@ -56,7 +57,11 @@ def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
         elements += numel
         trainable += numel if each.trainable else 0
         nbytes += each.nbytes or 0
+    counted: NodeData = {}
+    if parameters and (nonzero := summed(each.nonzero for each in parameters)) is not None:
+        counted["nonzero_parameters"] = nonzero
     return {
+        **counted,
         "parameters": None if unknown else elements,
         "trainable_parameters": None if unknown else trainable,
         "parameter_names": tuple([each.name for each in parameters]),

@@ -3,6 +3,16 @@
 const tree = byId("tree");
 const branches = new Map();
 
+/** Return the cells of a module: those that were chosen, else its parameters and its share of the FLOPs. */
+const cellsOf = (module) =>
+  data.cells?.[data.modules.indexOf(module)] ?? [
+    module.parameters ? shortParameters(allOf(module)) : "",
+    percent(module.flops, data.flops),
+  ];
+
+/** Return whether a column that was chosen contains text rather than numbers. */
+const isText = (at) => data.columns?.[at][1] === false;
+
 function branch(module, depth) {
   const children = (module.children || []).map((at) => data.modules[at]);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
@@ -17,8 +27,7 @@ function branch(module, depth) {
       badge(times) || "",
       h("i", type),
     ),
-    h("span.number", module.parameters ? shortParameters(allOf(module)) : ""),
-    h("span.number", percent(module.flops, data.flops)),
+    cellsOf(module).map((text, at) => h(isText(at) ? "span.text" : "span.number", { title: text }, text)),
   );
   row.style.setProperty("--depth", depth);
   const item = h("li", { role: "treeitem", tabindex: -1, "aria-level": depth + 1 }, row);
@@ -101,7 +110,19 @@ tree.addEventListener("keydown", (event) => {
   moves[event.key]();
 });
 
+/** Head the columns that were chosen, and widen the tree for them. */
+function headTree() {
+  const [heading, columns] = [document.querySelector(".columns"), data.columns];
+  const width = (at) => Math.min(24, Math.max(columns[at][0].length, ...data.cells.map((row) => row[at].length)));
+  const widths = columns.map((_, at) => `${7 * width(at) + 12}px`);
+  const titles = columns.map(([title], at) => h(isText(at) ? "span.text" : "span", title));
+  heading.replaceChildren(h("span", "Module"), ...titles);
+  byId("modules").style.setProperty("--columns", widths.join(" "));
+  byId("modules").style.width = `min(220px + ${widths.join(" + ")}, 42vw)`;
+}
+
 function plantTree() {
+  if (data.columns) headTree();
   const root = branch(modules.get(""), 0);
   root.setAttribute("tabindex", "0");
   tree.append(root);

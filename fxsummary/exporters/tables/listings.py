@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fxsummary.errors import InputError
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, fields_of
 from fxsummary.exporters.tables.table import Column, Row, Table
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo
 from fxsummary.graph.pictures import Fold
 from fxsummary.text.numbers import count, shape, share
+from fxsummary.views.modules import first_calls, frozen_part, module_data
 
 Names = Iterable[str] | str | None
 """The columns that the user chose."""
 
 
 def modules(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
-    """List the module tree with the parameters of each module."""
-    check_no_columns("modules", columns)
-    held = {
-        path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
-        for path, module in graph.modules.items()
-    }
-    for path in sorted(filter(None, held), key=lambda path: -path.count(".")):
-        held[path.rpartition(".")[0]] += held[path]
-    total = held.get("", 0)
+    """List the module tree with shapes and costs; a shared module has its costs at its first path."""
+    is_tree = graph.captured_by == "modules" and columns is None  # there are neither shapes nor FLOPs
+    names = ("parameters", "parameter_share") if is_tree else column_names(columns)
+    cells = Cells(graph, graph.totals, names, fields_of(graph, names))
+    found, calls = module_data(graph), first_calls(graph)
     rows: list[Row] = []
     todo: list[tuple[str, tuple[bool, ...]]] = [("", ())]
     while todo:
         path, branches = todo.pop()
-        module = graph.modules[path]
-        remark = f" = {module.shared_with}" if module.shared_with is not None else ""
-        remark += "" if module.called or graph.captured_by == "modules" else " (never called)"
-        text = " ".join(filter(None, (path.rpartition(".")[2], module.type, module.config))) + remark
-        cells = count(held[path]) if held[path] else "", share(held[path], total).removesuffix(" %")
-        rows.append(Row(text, cells, branches))
+        name, module = path.rpartition(".")[2], graph.modules[path]
+        inside = calls[path].operations() if path in calls else ()
+        rows.append(Row(name, cells.of_module(path, found[path], inside), branches, *_type(graph, module, found)))
         if depth is None or len(branches) < depth:
             todo += [(child, (*branches, child == module.children[-1])) for child in reversed(module.children)]
-    return Table((Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True)), rows)
+    return Table((Column("Module", shrinks=20), *columns_of(names)), rows)
+
+
+def _type(graph: ModelGraph, module: ModuleInfo, found: Mapping[str, NodeData]) -> tuple[str, str]:
+    """Return the class of a module and its settings; of a shared one, its first path."""
+    if module.shared_with is not None:
+        return f"{module.type} = {module.shared_with}", ""
+    path = module.path
+    is_frozen = path and frozen_part([found[path.rpartition(".")[0]]]) != "frozen"
+    remarks = (
+        "never called" if not module.called and graph.captured_by != "modules" else "",
+        frozen_part([found[path]]) if is_frozen else "",
+    )
+    return module.type, ", ".join(filter(None, (*remarks, module.config)))
 
 
 def parameters(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
@@ -72,4 +80,4 @@ def operations(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names)
 def check_no_columns(view: str, columns: Names) -> None:
     """Raise InputError if columns are chosen for a view whose columns are fixed."""
     if columns is not None:
-        raise InputError(f"the view {view!r} has fixed columns: to choose columns, use the view summary or operations.")
+        raise InputError(f"the view {view!r} has fixed columns: to choose some, use summary, modules or operations.")

@@ -29,10 +29,11 @@ from fxsummary.text.numbers import (
     size,
 )
 from fxsummary.text.series import in_series
-from fxsummary.views.blocks import UNREAD, Block, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree, operations
 from fxsummary.views.depth import closed_block
 from fxsummary.views.joined import name_of, number_of
 from fxsummary.views.merger import uncounted
+from fxsummary.views.modules import frozen_part
 from fxsummary.views.scalars import take
 from fxsummary.views.shown import shown
 from fxsummary.views.unread import shared_with_others
@@ -100,6 +101,11 @@ class _Rows:
     has_repeats: bool = False
     joined: int = 0
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some parameters are trainable and some are not."""
+        return 0 < self.cells.totals.trainable_parameters < self.cells.totals.parameters
+
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """Add the rows of a block's contents; inner blocks are opened if ``level`` allows it."""
         if self.depth is not None and level > self.depth:
@@ -112,22 +118,25 @@ class _Rows:
 
         items = [item for item in parent.items if isinstance(item, Block) or is_shown(item)]
         entries = self.opening.rows(self.graph, items)
+        tells_frozen = self.is_mixed and frozen_part(map(self.graph.data, parent.operations())) != "frozen"
         for index, item in enumerate(entries):
             branch = (*branches, index == len(entries) - 1)
+            if isinstance(item, list):
+                self._add_joined(item, branch, parent.copies)
+                continue
+            frozen = frozen_part(map(self.graph.data, operations([item]))) if tells_frozen else ""
             if isinstance(item, Block):
-                self._add_block(item, path, branch, parent.copies)
+                self._add_block(item, path, branch, parent.copies, frozen)
                 if self.opening.is_open(item):
                     inside = path if item.is_pattern else item.path
                     self.add_items(item, inside, branch, level + (not item.is_pattern))
-            elif isinstance(item, list):
-                self._add_joined(item, branch, parent.copies)
             else:
-                self._add_operation(item, path, branch, parent.copies)
+                self._add_operation(item, path, branch, parent.copies, frozen)
 
-    def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
+    def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int, frozen: str) -> None:
         run = self._run(block.call)
         shares = "" if block.again else self.shared.get(block.path, "")
-        remarks = _carry(self.graph, run), _each(self.graph, block, run), shares
+        remarks = _carry(self.graph, run), frozen, _each(self.graph, block, run), shares
         remark = ", ".join(filter(None, remarks))
         copies = f" {run.copied}" if run else ""
         type_ = f"{block.type}{block.again}{copies}"
@@ -150,7 +159,7 @@ class _Rows:
         self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, name, f"{number} operations"))
         self.joined += number
 
-    def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
+    def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int, frozen: str) -> None:
         data = self.graph.nodes[key]
         label, name = data["label"], ""
         if data["op"] == "call_module":
@@ -167,7 +176,8 @@ class _Rows:
             name = listed([relative_path(each, path) for each in names], MOST_NAMES)
         if (run := self._run(key)) is not None:
             name, label = run_name(name, relative_path(run.last, path)), f"{label} {run.copied}"
-        self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
+        settings = ", ".join(filter(None, (frozen, data["config"])))
+        self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, settings))
 
 
 def _carry(graph: ModelGraph, run: Repeat | None) -> str:
@@ -192,6 +202,8 @@ def _each(graph: ModelGraph, block: Block, run: Repeat | None) -> str:
 def _facts(graph: ModelGraph, view: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
     at_least = "≥ " if totals.unknown_parameters else ""
     trained = f"{count(totals.trainable_parameters)} trainable, {count(totals.frozen_parameters)} frozen"
+    if totals.nonzero_parameters is not None:
+        trained += f", {count(totals.nonzero_parameters)} nonzero"
     dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items()) or "0 B"
     return [
         ("Parameters", f"{at_least}{count(totals.parameters)}: {trained}; {dtypes}"),

@@ -39,7 +39,7 @@ MODULE = _fields(
 
 PARAMETER = _fields(
     ParameterInfo, name=of.TEXT, spec=of.TENSOR, trainable=of.FLAG, buffer=of.FLAG, tied_to=of.NAME, read=of.FLAG,
-    stored=of.STORED, part_of=of.NAME,
+    stored=of.STORED, part_of=of.NAME, nonzero=of.COUNT_OR_UNKNOWN,
 )  # fmt: skip
 """Fields of a parameter or buffer."""
 
