@@ -98,6 +98,14 @@ def test_a_package_on_the_path(repository: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow
+def test_a_revision_as_the_baseline_of_budgets(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "wide.py").write_text(NET.format(package="").replace("from width import WIDTH", "WIDTH = 40"))
+    code = main(["check", "wide.py:Net", *INPUT, "--baseline", "main:net.py:Net", "--tolerance", "10%"])
+    assert code == 1
+    assert "524 parameters, 104 more than the baseline (+24.8 %)" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_module_that_is_only_among_the_current_files(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repository / "new").mkdir()
     (repository / "new/other.py").write_text(NET.format(package=""))

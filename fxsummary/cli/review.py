@@ -48,7 +48,8 @@ MODEL is package.module:factory or path/file.py:factory, or as listed by
 {_CODES.format("equal", "different")}
 """
 _CHECK = f"""\
-Write numbers as 25M, 4.2G or 100MiB. Budgets that you do not give come from
+Write numbers as 25M, 4.2G or 100MiB. BASE is a saved graph.json, or a model of a
+git revision, such as main:models.py:CNN. Budgets that you do not give come from
 [tool.fxsummary.check] in the nearest pyproject.toml.
 
 MODEL is package.module:factory or path/file.py:factory.
@@ -83,7 +84,8 @@ def add_commands(commands: Any) -> None:
         if name.startswith("no_"):
             check.add_argument(option, action="store_const", const=True, help=BUDGETS[name])
         else:
-            check.add_argument(option, metavar="FILE" if name == "baseline" else "N", help=BUDGETS[name])
+            metavar = "BASE" if name == "baseline" else "N"
+            check.add_argument(option, metavar=metavar, help=BUDGETS[name])
     check.set_defaults(run=_check)
     lint = commands.add_parser("lint", help="find likely mistakes", epilog=_LINT, formatter_class=raw)
     add_model_arguments(lint)
@@ -144,6 +146,8 @@ def _check(options: argparse.Namespace) -> int:
 
     parsed(budgets)  # before the work, not after
     graph = graph_of(options)
+    if split(str(baseline := budgets.get("baseline"))):
+        budgets["baseline"] = graph_of(argparse.Namespace(**{**vars(options), "model": baseline}))
     found = exceeded(graph, **budgets)
     rules = {finding.rule for finding in found}
     return _tell(found, f"{graph.name}: {_outcome(len(rules), len(given))}", options)

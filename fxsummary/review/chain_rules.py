@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base, writes
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.review.lint import rule
+from fxsummary.review.queries import before, knows_dataflow, name_of
 from fxsummary.text.numbers import listed
 
 _PASSED = DROPOUTS | IDENTITIES | VIEWS
@@ -34,9 +34,8 @@ def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
     for end in [key for key in dead if not graph.readers(key)]:
         chain = _leading_to(graph, end, dead) - told
         told |= chain
-        costly = [
-            key for key in graph if key in chain and (graph.nodes[key]["flops"] or graph.nodes[key]["parameters"])
-        ]
+        in_order = [key for key in reversed(dead) if key in chain]
+        costly = [key for key in in_order if graph.nodes[key]["flops"] or graph.nodes[key]["parameters"]]
         if costly:
             data, name = graph.nodes[end], name_of(graph, end)
             message = f"nothing reads the result of {name} ({data['label']})"
@@ -147,7 +146,8 @@ def softmax_before_loss(graph: ModelGraph) -> Iterator[Finding]:
             last = before(graph, each, _PASSED, alone=True)
             if last is not None and base(graph.nodes[last]["label"]) in _SOFTMAXES:
                 name, source = name_of(graph, last), graph.nodes[last]["source"]
-                message = f"the model returns the result of {graph.nodes[last]['label']} ({name})"
+                what = f"the model returns the result of {graph.nodes[last]['label']} ({name})"
+                message = f"{what}; cross_entropy as its loss would apply log_softmax to it"
                 yield Finding("softmax-before-loss", message, name, source, remedy=remedy, level="notice")
 
 
@@ -156,22 +156,3 @@ def _before_loss(graph: ModelGraph, key: str) -> Iterator[str]:
     for source, edge in graph.sources(key).items():
         if 0 in edge["slots"] and (found := before(graph, source, _PASSED)) is not None:
             yield found
-
-
-def before(graph: ModelGraph, key: str | None, passed: Collection[str], *, alone: bool = False) -> str | None:
-    """Return a value, or the one behind operations whose names are ``passed``; None if ``alone`` and others read it."""
-    while key is not None and not (alone and len(graph.readers(key)) != 1):
-        if base(graph.nodes[key]["label"]) not in passed:
-            return key
-        key = graph.only_source(key)
-    return None
-
-
-def knows_dataflow(graph: ModelGraph) -> bool:
-    """Return whether the graph contains all of forward, so that forward does nothing else."""
-    return graph.captured_by != "modules" and not graph.is_partial
-
-
-def name_of(graph: ModelGraph, key: str) -> str:
-    """Return the path of an operation's module or parameter, or its key."""
-    return own_path(graph.nodes[key]) or key

@@ -9,12 +9,12 @@ from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import leaves
 from fxsummary.passes import notes
-from fxsummary.review import memory_rules
-from fxsummary.review.chain_rules import knows_dataflow, name_of
+from fxsummary.review import chain_rules, memory_rules
 from fxsummary.review.lint import rule
+from fxsummary.review.queries import knows_dataflow, name_of
 from fxsummary.text.numbers import count
 
-__all__ = ["memory_rules"]
+__all__ = ["chain_rules", "memory_rules"]
 
 
 @rule("unread-parameters", "A parameter that forward never reads is not trained.")
