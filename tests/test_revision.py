@@ -177,7 +177,9 @@ def test_the_checkout_is_removed_at_sigterm(repository: Path) -> None:
     [
         ("origin/main:a/net.py:Net", ("origin/main", "a/net.py:Net")),
         ("HEAD@{2 days ago 10:00}:net:make.one", ("HEAD@{2 days ago 10:00}", "net:make.one")),
+        ("main:a/net.py", ("main", "a/net.py")),
         ("net.py:Net", None),
+        ("C:/net.py", None),
         (r"C:\nets\net.py:Net", None),
         ("C:/nets/net.py:Net", None),
         ("timm:hf:resnet18", None),

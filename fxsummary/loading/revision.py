@@ -20,7 +20,7 @@ from fxsummary.support.processes import Processes
 
 T = TypeVar("T")
 _MODEL = re.compile(r"(.+):([^:]+\.py|[^:]+:[^:]+)")
-"""A revision, which may contain colons, and what it stands in front of: a file, or a factory in a file or module."""
+"""A revision, which may contain colons, then a file, or a factory in a file or module."""
 
 
 def split(model: str) -> tuple[str, str] | None:
