@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from fxsummary.graph.findings import Finding
-from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base, writes
+from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.review.lint import rule
 from fxsummary.review.queries import before, knows_dataflow, name_of
 from fxsummary.text.numbers import listed
+from fxsummary.views.ghosts import dead
 
 _PASSED = DROPOUTS | IDENTITIES | VIEWS
 _CROSS_ENTROPIES = frozenset({"cross_entropy", "crossentropyloss"})
@@ -27,14 +28,15 @@ def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
     parameters are reported. Unneeded sizes, views, masks and positions cost next to nothing, and libraries keep them on
     purpose, so that one forward serves several configurations.
     """
-    if not knows_dataflow(graph) or not any(op == "output" for _, op in graph.nodes(data="op")):
+    if not knows_dataflow(graph):
         return
-    dead = _dead(graph)
+    found = dead(graph)
+    operations = [key for key in graph if key in found and graph.nodes[key]["op"].startswith("call_")]
     told: set[str] = set()
-    for end in [key for key in dead if not graph.readers(key)]:
-        chain = _leading_to(graph, end, dead) - told
+    for end in [key for key in reversed(operations) if not graph.readers(key)]:
+        chain = _leading_to(graph, end, operations) - told
         told |= chain
-        in_order = [key for key in reversed(dead) if key in chain]
+        in_order = [key for key in operations if key in chain]
         costly = [key for key in in_order if graph.nodes[key]["flops"] or graph.nodes[key]["parameters"]]
         if costly:
             data, name = graph.nodes[end], name_of(graph, end)
@@ -44,17 +46,6 @@ def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
                 message += f", so {len(chain)} operations have no effect, among them {work}"
             source = data["source"] or graph.nodes[costly[-1]]["source"]
             yield Finding("dead-operations", message, name, source, remedy="Remove it, or use its result.")
-
-
-def _dead(graph: ModelGraph) -> list[str]:
-    """Return the operations that no output depends on, the last one first; weights are no operations."""
-    dead: dict[str, None] = {}
-    for key in reversed(list(graph)):
-        data = graph.nodes[key]
-        is_operation = data["op"].startswith("call_") and not writes(data["label"])
-        if is_operation and dead.keys() >= set(graph.readers(key)):
-            dead[key] = None
-    return list(dead)
 
 
 def _leading_to(graph: ModelGraph, end: str, among: Collection[str]) -> set[str]:
