@@ -152,6 +152,7 @@ def diff(
     trace: str = "auto",
     leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
     replay: bool = True,
+    names: tuple[str, str] | None = None,
 ) -> ModelGraph:
     """Compare two models or graphs, and return one graph with the operations of both.
 
@@ -164,8 +165,10 @@ def diff(
         before, after: models, graphs, exported programs, or paths of saved graphs (``.json``).
         args: for models, the positional inputs of forward.
         kwargs, input_shape, input_dtype, trace, leaf, replay: for models, as in `fxsummary.graph`.
+        names: names of both for the heading, such as ``("main", "this branch")``; by default their class names.
 
     Raises:
+        InputError: ``names`` are not two texts.
         SavedGraphError: a file does not contain a saved graph.
 
     It also raises the errors of `fxsummary.graph`.
@@ -191,11 +194,13 @@ def diff(
     """
     from fxsummary.compare import compare
 
+    if names is not None and not (len(names) == 2 and all(isinstance(name, str) for name in names)):
+        raise InputError(f'names={names!r} are not two texts, such as ("before", "after").')
     inputs: dict[str, Any] = {
         "kwargs": kwargs, "input_shape": input_shape, "input_dtype": input_dtype,
         "trace": trace, "leaf": leaf, "replay": replay,
     }  # fmt: skip
-    return compare(as_graph(before, args=args, **inputs), as_graph(after, args=args, **inputs))
+    return compare(as_graph(before, args=args, **inputs), as_graph(after, args=args, **inputs), names)
 
 
 def as_graph(source: Any, *, args: Sequence[Any] = (), **inputs: Any) -> ModelGraph:

@@ -97,5 +97,9 @@ class ModelImportError(FxsummaryError, ImportError):
     """A model that is named by a text could not be imported, read or built; the message has the chain of causes."""
 
 
+class RevisionError(ModelImportError):
+    """A model of a git revision cannot be loaded; the message names the revision and what to do."""
+
+
 class WorkerError(FxsummaryError, RuntimeError):
     """A worker process died, or was ended because it took too long; the message says how."""

@@ -500,7 +500,7 @@ def test_depth_and_fold_of_tables_and_flowcharts(
 
 @pytest.mark.parametrize(
     ("suffix", "option"),
-    [(".dot", "--depth=1"), (".txt", "--scale=2"), (".md", "--title=x")]
+    [(".dot", "--depth=1"), (".txt", "--scale=2"), (".md", "--font=x")]
     + [(s, o) for s in (".json", ".graphml", ".csv") for o in ("--depth=1", "--direction=LR")]
     + [(".graphml", "--no-fold"), (".csv", "--no-fold")],
 )

@@ -61,9 +61,10 @@ def sizes(net: Any, x: torch.Tensor) -> torch.Tensor:
 
 CASES: dict[str, tuple[nn.Module, list[tuple[str, str]]]] = {
     "nothing": (Net(used), []),
-    "unread parameter": (Net(lambda net, x: net.b(net.a(x))), [("unread-parameters", "weight")]),
+    "unread parameter": (Net(lambda net, x: net.b(net.a(x).relu())), [("unread-parameters", "weight")]),
     "uncalled module": (Net(lambda net, x: net.a(x) * net.weight), [("uncalled-modules", "b")]),
-    "dead operation": (Net(overwritten), [("dead-operations", "a")]),
+    "dead operations": (Net(overwritten), [("dead-operations", "relu")]),
+    "dead operation": (Net(lambda net, x: (net.a(x), net.b(x * net.weight))[1]), [("dead-operations", "a")]),
     "dead sizes": (Net(sizes), []),
     "bias before batch norm": (
         nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4)), [("bias-before-norm", "0")]),
@@ -78,6 +79,18 @@ CASES: dict[str, tuple[nn.Module, list[tuple[str, str]]]] = {
     "dropout": (Net(lambda net, x: F.dropout(used(net, x), 0.5, training=net.training)), []),
     "float64": (
         Net(lambda net, x: used(net, x) * torch.arange(8, dtype=torch.float64)), [("float64", "_tensor_constant0")]),
+    "linear twice": (Net(lambda net, x: net.b(net.a(x).contiguous()) * net.weight), [("consecutive-linear", "b")]),
+    "linear by function": (
+        Net(lambda net, x: F.linear(F.linear(x, net.a.weight), net.b.weight) * net.weight + net.a.bias + net.b.bias),
+        [("consecutive-linear", "linear_1")]),
+    "linear and activation": (Net(lambda net, x: net.b(net.a(x).relu()) * net.weight), []),
+    "linear and dropout": (nn.Sequential(nn.Linear(8, 8), nn.Dropout(), nn.Linear(8, 8)), []),
+    "linear and residual": (Net(lambda net, x: net.b(net.a(x) + x) * net.weight), []),
+    "linear read twice": (Net(lambda net, x: net.b(y := net.a(x)) * net.weight + y), []),
+    "linear and reshape": (Net(lambda net, x: net.b(net.a(x).view(8, 2).T.reshape(2, 8)) * net.weight), []),
+    "low rank": (nn.Sequential(nn.Linear(8, 2, bias=False), nn.Linear(2, 8)), []),
+    "low rank with a narrow result": (
+        nn.Sequential(nn.Linear(8, 4), nn.Linear(4, 2)), [("consecutive-linear", "1")]),
     "float32": (Net(lambda net, x: used(net, x) * torch.arange(8, dtype=torch.float32)), []),
 }  # fmt: skip
 
@@ -86,6 +99,49 @@ CASES: dict[str, tuple[nn.Module, list[tuple[str, str]]]] = {
 def test_what_is_found(name: str) -> None:
     model, expected = CASES[name]
     assert found(model, X) == expected
+
+
+def test_a_dead_chain_is_told_once_with_what_it_costs() -> None:
+    def forward(net: Any, x: torch.Tensor) -> torch.Tensor:
+        y = net.a(x).relu()
+        y.sum(), (net.b(y) * net.weight).mean()  # two ends
+        return x.relu()
+
+    graph = fxsummary.graph(Net(forward).eval(), X)
+    (finding,) = graph.lint()
+    assert finding.path == "mean"
+    assert finding.message == (
+        "nothing reads the result of mean (mean), so 5 operations have no effect, among them a (Linear), b (Linear)"
+    )
+    assert "test_lint.py:" in finding.source
+
+
+@pytest.mark.parametrize(
+    ("forward", "paths"),
+    [
+        (lambda net, x: used(net, x).softmax(-1), ["softmax"]),
+        (lambda net, x: {"probabilities": used(net, x).softmax(-1).view(8, 2), "logits": x}, ["softmax"]),
+        (lambda net, x: F.cross_entropy(used(net, x).softmax(-1), x.argmax(-1)), ["softmax"]),
+        (lambda net, x: F.cross_entropy(used(net, x).log_softmax(-1), x.argmax(-1)), ["log_softmax"]),
+        (lambda net, x: F.cross_entropy(used(net, x), x.softmax(-1)), []),  # as the target
+        (lambda net, x: used(net, x).log_softmax(-1), []),
+        (lambda net, x: (y := used(net, x).softmax(-1), y @ x.T)[1], []),
+        (lambda net, x: (y := used(net, x).softmax(-1), y @ x.T), []),  # attention weights
+    ],
+)
+def test_softmax_before_a_loss_is_advice(forward: Callable[[Any, torch.Tensor], Any], paths: list[str]) -> None:
+    graph = fxsummary.graph(Net(forward).eval(), X)
+    assert graph.lint() == ()
+    findings = graph.lint(select=["softmax-before-loss"])
+    assert [(each.path, each.level) for each in findings] == [(path, "notice") for path in paths]
+    assert all(each.source for each in findings)
+
+
+def test_findings_of_modules_have_the_line_of_forward() -> None:
+    graph = fxsummary.graph(Net(lambda net, x: net.a(x)).eval(), X)
+    lines = {finding.rule: finding.source for finding in graph.lint()}
+    assert set(lines) == {"unread-parameters", "uncalled-modules"}
+    assert all("test_lint.py:" in line for line in lines.values())
 
 
 def test_bias_of_a_linear_layer_over_positions() -> None:
@@ -190,8 +246,8 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
 
 
 def test_every_rule_says_why() -> None:
-    ours = {name: rule for name, rule in RULES.items() if rule.find.__module__ == "fxsummary.review.rules"}
-    assert len(ours) >= 9
+    ours = {name: rule for name, rule in RULES.items() if rule.find.__module__.startswith("fxsummary.review.")}
+    assert len(ours) >= 14
     for name, rule in ours.items():
         assert name == rule.name and rule.reason.endswith("."), name
         assert len(rule.find.__doc__ or "") > 200, name

@@ -66,19 +66,55 @@ def test_again_changes_nothing(capsys: pytest.CaptureFixture[str], readme: Path)
 
 def test_check_names_the_stale_blocks_and_writes_nothing(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
     readme.write_text(block() + block("svg=cnn.svg"))
-    assert run(capsys, readme, "--check") == (1, "README.md:1: stale\nREADME.md:3: stale\n", "")
+    code, out, err = run(capsys, readme, "--check")
+    assert (code, err) == (1, "")
+    assert out.startswith("README.md:1: stale\n  +**CNN** · input x 1×3×28×28\n  +| Module | Output shape |")
+    assert out.endswith("README.md:3: stale\n  +![CNN](cnn.svg)\n  cnn.svg does not exist\n")
     assert readme.read_text() == block() + block("svg=cnn.svg")
     assert list(readme.parent.iterdir()) == [readme]
     run(capsys, readme)
     assert run(capsys, readme, "--check")[0] == 0
     text = readme.read_text("utf-8").replace("20,778", "20,779", 1)
     readme.write_text(text, "utf-8")
-    assert run(capsys, readme, "--check") == (1, "README.md:1: stale\nREADME.md:24: up to date\n", "")
+    changes = "\n  ".join(f"{sign}| CNN | 1×10 | 20,77{end} | 2.52 M | 100 |" for sign, end in ("-9", "+8"))
+    told = f"README.md:1: stale\n  {changes}\nREADME.md:24: up to date\n"
+    assert run(capsys, readme, "--check") == (1, told, "")
     assert readme.read_text("utf-8") == text
     run(capsys, readme)
     (readme.parent / "cnn.svg").write_text("<svg/>")
-    assert run(capsys, readme, "--check") == (1, "README.md:1: up to date\nREADME.md:24: stale\n", "")
+    told = "README.md:1: up to date\nREADME.md:24: stale\n  cnn.svg differs\n"
+    assert run(capsys, readme, "--check") == (1, told, "")
     assert (readme.parent / "cnn.svg").read_text() == "<svg/>"
+
+
+def test_check_shows_a_limited_number_of_changes(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    readme.write_text(block(content="".join(f"old {number}\n" for number in range(40))))
+    out = run(capsys, readme, "--check")[1].splitlines()
+    assert out[1:3] == ["  -old 0", "  -old 1"] and len(out) == 22
+    assert re.fullmatch(r"  … and \d+ more lines", out[-1])
+    readme.write_text(block())
+    run(capsys, readme)
+    readme.write_text(readme.read_text("utf-8").replace("\n\n**CNN", "\n**CNN"), "utf-8")
+    assert run(capsys, readme, "--check")[1] == "README.md:1: stale\n  empty lines\n"
+
+
+def test_titles_and_no_notes(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    title = "--title 'A *net*'"
+    parts = block(options=title), block(options="--no-title"), block("mermaid", options=title)
+    readme.write_text("".join((*parts, block("svg=cnn.svg", options=title))))
+    assert run(capsys, readme)[0] == 0
+    named, bare, flow, picture = readme.read_text("utf-8").split("<!-- fxsummary: ")[1:]
+    assert "-->\n\n**A \\*net\\*** · input x 1×3×28×28\n" in named
+    assert "-->\n\n| Module |" in bare
+    assert "-->\n\n**A \\*net\\***\n\n```mermaid\n" in flow
+    assert "![A \\*net\\*](cnn.svg)" in picture
+    assert "A *net*" in (readme.parent / "cnn.svg").read_text("utf-8")
+    saved = graph_of("CustomOperatorWithoutFormula").render(readme.parent / "net.json")
+    for option, count in (("", 1), ("--no-notes", 0)):
+        readme.write_text(f"<!-- fxsummary: {saved} {option} -->\n{END}\n")
+        run(capsys, readme)
+        text = readme.read_text("utf-8")
+        assert text.count("- **Note:**") == count and "- **Parameters:**" in text
 
 
 AROUND = [
@@ -121,6 +157,7 @@ WRONG = {
     block("svg=a.png"): r"line 1: 'a\.png' is not the path of an \.svg file",
     block("table", options="--no-legend"): r"line 1: --no-legend is an option of the picture, not of the table",
     block("svg="): r"line 1: unknown view 'svg='",
+    block("mermaid", options="--no-notes"): r"line 1: --no-notes is an option of the table",
     block(options="--nonsense 3"): r"line 1: unrecognized arguments: --nonsense 3\. A block looks like <!-- fxsummary",
     block(options="'unclosed"): r"line 1: No closing quotation",
     f"<!-- fxsummary: -->\n{END}": r"line 1: the following arguments are required: MODEL",

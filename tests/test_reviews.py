@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from fxsummary.errors import BudgetError, InputError, SettingsError
 from fxsummary.exporters.reports.findings import FORMATS
 from fxsummary.graph.findings import Finding
 from fxsummary.review import pyproject
+from fxsummary.review.lint import RULES
 from fxsummary.text.parse import quantity
 
 ROOT = Path(__file__).parents[1]
@@ -147,10 +149,74 @@ def test_hostile_findings(form: str) -> None:
         assert "%0A" in lines[0] and "%250A" in lines[0]
     if form == "json":
         assert len(json.loads(text)["findings"]) == 2
+    if form == "sarif":
+        assert len(json.loads(text)["runs"][0]["results"]) == 2
+    if form == "junit":
+        assert [case.find("failure").get("type") for case in ElementTree.fromstring(text).iter("testcase")] == [
+            "error"
+        ] * 2
     if form == "markdown":
         rows = [line for line in lines if line.startswith("|")]
         assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
         assert "<script>" not in re.sub("`+[^`]*`+|`` .*? ``", "", text)
+
+
+FOUND = [
+    Finding("float64", "the constant is float64", "block.scale", "nets/a net.py:12", remedy="Convert it."),
+    Finding("max_flops", "too many", details=("64 a",), level="error"),
+    Finding("my-rule", "an aside", "fc", "models.py", level="notice"),
+]
+
+
+def test_sarif() -> None:
+    log = json.loads(FORMATS["sarif"](FOUND, "Net: 3 findings"))
+    assert log["version"] == "2.1.0" and log["$schema"].endswith("sarif-schema-2.1.0.json")
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "fxsummary" and [rule["id"] for rule in driver["rules"]] == [each.rule for each in FOUND]
+    assert driver["rules"][0]["shortDescription"]["text"] == RULES["float64"].reason
+    one, two, three = run["results"]
+    assert (one["ruleId"], one["ruleIndex"], one["level"]) == ("float64", 0, "warning")
+    assert one["message"]["text"] == "the constant is float64\nConvert it."
+    (place,) = one["locations"]
+    artifact = {"uri": "nets/a%20net.py", "uriBaseId": "%SRCROOT%"}
+    assert place["physicalLocation"] == {"artifactLocation": artifact, "region": {"startLine": 12}}
+    assert place["logicalLocations"] == [{"fullyQualifiedName": "block.scale", "kind": "module"}]
+    assert (two["level"], two["locations"], two["message"]["text"]) == ("error", [], "too many\n64 a")
+    assert three["level"] == "note" and "region" not in three["locations"][0]["physicalLocation"]
+
+
+def test_junit() -> None:
+    suites = ElementTree.fromstring(FORMATS["junit"](FOUND, "Net: 3 findings").encode())
+    (suite,) = suites
+    assert dict(suite.attrib) == {"name": "Net: 3 findings", "tests": "3", "failures": "3", "errors": "0"}
+    first, second, _ = suite
+    assert (first.get("name"), first.get("file"), first.get("line")) == ("float64 block.scale", "nets/a net.py", "12")
+    assert (second[0].get("type"), second[0].get("message"), second[0].text) == ("error", "too many", "too many\n64 a")
+    (passed,) = ElementTree.fromstring(FORMATS["junit"]([], "Net: all budgets met").encode()).iter("testcase")
+    assert passed.get("name") == "Net: all budgets met" and len(passed) == 0
+
+
+def test_every_finding_in_sarif_has_a_file(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "named_once.py").write_text(WIDER, "utf-8")
+    for model, file in (("named_once.py:CNN",) * 2, ("named_once:CNN", "named_once.py:CNN"), ("narrow.json",) * 2):
+        options = ("--quiet",) if model.endswith(".json") else INPUT
+        code, out, _ = run(capsys, "check", model, *options, "--max-parameters", "10", "--format", "sarif")
+        (result,) = json.loads(out)["runs"][0]["results"]
+        place = result["locations"][0]["physicalLocation"]
+        assert code == 1 and place["artifactLocation"]["uri"].rpartition("/")[2] == file.removesuffix(":CNN")
+        assert "region" not in place
+    sys.modules.pop("named_once", None)
+
+
+def test_names_of_a_comparison() -> None:
+    sides = nn.Linear(3, 4), nn.Linear(3, 5)
+    compared = fxsummary.diff(*sides, names=("main", "this | branch"), input_shape=(1, 3))
+    assert str(compared).startswith("main → this | branch · input input 1×3\n")
+    assert compared.to_markdown().startswith("### main → this \\| branch · input")
+    assert "main → this | branch" in compared.to_svg() and "<title>main → this | branch" in compared.to_html()
+    with pytest.raises(InputError, match="are not two texts"):
+        fxsummary.diff(*sides, names=("main",))
 
 
 # --- the commands ------------------------------------------------------------------------------
@@ -172,7 +238,15 @@ def test_diff(capsys: pytest.CaptureFixture[str], folder: Path, form: str) -> No
     assert json.loads(out)["equal"] is True if form == "json" else "No differences" in out
 
 
-@pytest.mark.parametrize(("suffix", "begin"), [(".svg", "<svg"), (".md", "### CNN"), (".json", "{"), (".html", "<!")])
+@pytest.mark.parametrize(
+    ("suffix", "begin"),
+    [
+        (".svg", "<svg"),
+        (".md", "### narrow.py:CNN → wide.py:CNN · input x 1×3×28×28\n"),
+        (".json", "{"),
+        (".html", "<!"),
+    ],
+)
 def test_diff_writes_a_file(capsys: pytest.CaptureFixture[str], folder: Path, suffix: str, begin: str) -> None:
     code, out, _ = run(capsys, "diff", "narrow.py:CNN", "wide.py:CNN", *INPUT, "-o", f"diff{suffix}")
     assert code == 1 and "conv2" in out
@@ -192,7 +266,7 @@ def test_diff_with_arguments_for_one_side(capsys: pytest.CaptureFixture[str], fo
     assert code == 2 and "--arg does not apply to 'narrow.json': a saved graph cannot be changed" in err
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "json", "github"])
+@pytest.mark.parametrize("form", ["text", "markdown", "json", "github", "sarif", "junit"])
 def test_check(capsys: pytest.CaptureFixture[str], folder: Path, form: str) -> None:
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT, "--max-parameters", "30k", "--format", form)
     assert code == 1
@@ -244,7 +318,7 @@ def test_settings_that_are_not_understood(
     assert (code, out) == (2, "") and said in err
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "json", "github"])
+@pytest.mark.parametrize("form", ["text", "markdown", "json", "github", "sarif", "junit"])
 def test_lint(capsys: pytest.CaptureFixture[str], folder: Path, form: str) -> None:
     (folder / "bad.py").write_text(
         "from torch import nn\n\nclass Bad(nn.Sequential):\n"
@@ -270,7 +344,7 @@ BAD = {
     "no saved graph": (["diff", "other.json", "other.json"], "this is not a saved graph"),
     "one model": (["diff", "narrow.json"], "required: B"),
     "unknown suffix": (["diff", "no:CNN", "no:CNN", "-o", "diff.jpeg"], "unknown suffix '.jpeg'"),
-    "unknown format": (["diff", "a.json", "b.json", "--format", "xml"], "invalid choice: 'xml'"),
+    "unknown format": (["diff", "a.json", "b.json", "--format", "xml"], "unknown value 'xml'"),
     "no number": (["check", "no:CNN", "--max-flops", "many"], "max_flops: 'many' is not a number such as 25M"),
     "no budget": (["check", "no:CNN"], "no budget is given"),
     "no part": (["check", "no:CNN", "--max-flops", "1", "--tolerance", "x"], "is not a fraction"),
@@ -375,7 +449,7 @@ def test_annotations_are_relative_to_the_workspace_of_the_workflow(repository: P
 
 
 def test_annotations_of_a_saved_graph_name_files_below_the_working_directory(repository: Path) -> None:
-    from fxsummary.exporters.reports.findings import path_in_repository
+    from fxsummary.exporters.reports.places import path_in_repository
 
     assert path_in_repository("nets/net.py") == "src/nets/net.py"
     assert path_in_repository("nets/missing.py") == "nets/missing.py"

@@ -18,7 +18,7 @@ from fxsummary import __version__
 from fxsummary.cli import formulas, picture, review, roofline, show, table
 from fxsummary.cli.model_options import add_model_arguments, graph_of
 from fxsummary.cli.parser import Parser
-from fxsummary.cli.terminal import say, write_text
+from fxsummary.cli.terminal import say, write, write_text
 from fxsummary.errors import FxsummaryError
 
 DONE, STALE, FAILED = 0, 1, 2
@@ -30,6 +30,9 @@ MODEL is one of:
       --arg passes arguments to it, --config a config. fxsummary builds the model
       on the meta device if it can, which allocates no weights, and puts it into
       eval mode.
+  revision:package.module:factory or revision:path/file.py:factory
+      The same as of a git revision, such as main or HEAD~1; for show, render,
+      diff, check, lint and table.
   library:model
       A model of a library that lists its own, such as timm:resnet50.
   models.py
@@ -60,7 +63,7 @@ examples:
   fxsummary show model.pt2
   fxsummary show folder/of/a/model --dtype bfloat16
   fxsummary render models.py:CNN -o - --format svg
-  fxsummary diff before.json models.py:CNN -o diff.svg
+  fxsummary diff main:models.py:CNN models.py:CNN -o diff.svg
   fxsummary training models.py:CNN --optimizer sgd
   fxsummary formulas models.py:CNN --input Bx3xHxW
   fxsummary roofline models.py:CNN --device A100
@@ -75,7 +78,8 @@ is exceeded, lint has findings, or a block of a README is stale
 _README = """\
 Replaces everything between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
 --view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold work as for show,
-and with svg=PATH the picture options of render.
+and with svg=PATH the picture options of render. --title TEXT and --no-title set the heading; --no-notes leaves out the
+notes below a table.
 """
 
 
@@ -118,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     roofline.add_commands(commands, look)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
-    readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
+    readme.add_argument("--check", action="store_true", help="write nothing; show what is stale, and exit with 1")
     readme.add_argument("--quiet", action="store_true", help="print no progress to stderr")
     readme.set_defaults(run=_readme)
     review.add_commands(commands)
@@ -146,6 +150,7 @@ def _readme(options: argparse.Namespace) -> int:
     parser.set_defaults(quiet=options.quiet)
     results = refresh(Path(options.file), parser, graph_of, picture.look_of, check=options.check)
     for result in results:
-        state = ("stale" if options.check else "updated") if result.stale else "up to date"
-        sys.stdout.write(f"{options.file}:{result.line}: {state}\n")
-    return STALE if options.check and any(result.stale for result in results) else DONE
+        state = ("stale" if options.check else "updated") if result.changes else "up to date"
+        told = [f"  {line}" for line in result.changes] if options.check else []
+        write("\n".join([f"{options.file}:{result.line}: {state}", *told]) + "\n")
+    return STALE if options.check and any(result.changes for result in results) else DONE

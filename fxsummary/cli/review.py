@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of
 from fxsummary.cli.terminal import width, write
 from fxsummary.errors import InputError
-from fxsummary.loading.places import is_captured
+from fxsummary.graph.findings import Findings
+from fxsummary.loading.places import file_of, is_captured
+from fxsummary.loading.revision import split
 from fxsummary.review.pyproject import BUDGETS, KEYS, settings
 from fxsummary.support.registry import exporter_for
 
@@ -22,23 +26,30 @@ if TYPE_CHECKING:
 
 HOLDS, BROKEN = 0, 1
 FORMATS = ("text", "markdown", "json", "github")
+"""Formats of differences."""
+OF_FINDINGS = (*FORMATS, "sarif", "junit")
 SIDES = ("a", "b")
 
 _CODES = "exit codes: 0 {}, 1 {}, 2 failed (stderr says why)"
 _DIFF = f"""\
 A and B are models, as for show, or graphs saved by `fxsummary render MODEL -o
-graph.json`. --input, --arg and --config apply to both models; --a-arg, --b-arg
-and so on apply to one.
+graph.json`. REVISION:MODEL is a model as of a git revision: a branch, a tag, a
+hash or HEAD~1. fxsummary checks the revision out to a temporary folder and runs
+its code in a process of its own. --input, --arg and --config apply to both
+models; --a-arg, --b-arg and so on apply to one.
 
+  fxsummary diff main:models.py:CNN models.py:CNN
   fxsummary diff before.json models.py:CNN --format markdown
   fxsummary diff timm:create_model timm:create_model --a-arg model_name=resnet18
     --b-arg model_name=resnet34 -o diff.svg
 
-MODEL is package.module:factory or path/file.py:factory.
+MODEL is package.module:factory or path/file.py:factory, or as listed by
+`fxsummary --help`.
 {_CODES.format("equal", "different")}
 """
 _CHECK = f"""\
-Write numbers as 25M, 4.2G or 100MiB. Budgets that you do not give come from
+Write numbers as 25M, 4.2G or 100MiB. BASE is a saved graph.json, or a model of a
+git revision, such as main:models.py:CNN. Budgets that you do not give come from
 [tool.fxsummary.check] in the nearest pyproject.toml.
 
 MODEL is package.module:factory or path/file.py:factory.
@@ -73,7 +84,8 @@ def add_commands(commands: Any) -> None:
         if name.startswith("no_"):
             check.add_argument(option, action="store_const", const=True, help=BUDGETS[name])
         else:
-            check.add_argument(option, metavar="FILE" if name == "baseline" else "N", help=BUDGETS[name])
+            metavar = "BASE" if name == "baseline" else "N"
+            check.add_argument(option, metavar=metavar, help=BUDGETS[name])
     check.set_defaults(run=_check)
     lint = commands.add_parser("lint", help="find likely mistakes", epilog=_LINT, formatter_class=raw)
     add_model_arguments(lint)
@@ -81,7 +93,8 @@ def add_commands(commands: Any) -> None:
     lint.add_argument("--select", action="append", metavar="RULE", help="an optional rule to check, or all; repeatable")
     lint.set_defaults(run=_lint)
     for parser in (diff, check, lint):
-        parser.add_argument("--format", default="text", choices=FORMATS, help="output format (default: text)")
+        formats = FORMATS if parser is diff else OF_FINDINGS
+        parser.add_argument("--format", default="text", choices=formats, help="output format (default: text)")
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -90,7 +103,7 @@ def _diff(options: argparse.Namespace) -> int:
     graphs = [graph_of(_side(options, side)) for side in SIDES]
     from fxsummary.compare import compare
 
-    compared = compare(*graphs)
+    compared = compare(graphs[0], graphs[1], (options.a, options.b))
     assert compared.comparison is not None
     write(_compared(compared, options))
     if options.output:
@@ -133,6 +146,8 @@ def _check(options: argparse.Namespace) -> int:
 
     parsed(budgets)  # before the work, not after
     graph = graph_of(options)
+    if split(str(baseline := budgets.get("baseline"))):
+        budgets["baseline"] = graph_of(argparse.Namespace(**{**vars(options), "model": baseline}))
     found = exceeded(graph, **budgets)
     rules = {finding.rule for finding in found}
     return _tell(found, f"{graph.name}: {_outcome(len(rules), len(given))}", options)
@@ -161,5 +176,17 @@ def _lint(options: argparse.Namespace) -> int:
 def _tell(found: tuple[Finding, ...], title: str, options: argparse.Namespace) -> int:
     from fxsummary.exporters.reports.findings import FORMATS
 
+    if options.format == "sarif":  # code scanning refuses findings without a file
+        file = _file_of(options.model)
+        found = Findings(each if each.source else replace(each, source=file) for each in found)
     write(FORMATS[options.format](found, title))
     return BROKEN if found else HOLDS
+
+
+def _file_of(model: str) -> str:
+    """Return the file that MODEL names or that its module was imported from; "" if there is none."""
+    named = split(model)
+    rest = named[1] if named else model
+    place = rest if rest.endswith(".py") else rest.rpartition(":")[0]
+    imported = getattr(sys.modules.get(place), "__file__", None)
+    return file_of(model) or (place if place.endswith(".py") else imported) or ""

@@ -18,8 +18,10 @@ from fxsummary.views.blocks import Block, Item, block_tree
 
 
 @paused()
-def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
+def compare(before: ModelGraph, after: ModelGraph, names: tuple[str, str] | None = None) -> ModelGraph:
     """Return the operations of both graphs as one graph; neither is changed.
+
+    ``names`` are for the heading; by default the class names of both models.
 
     Matching operations are one node, with the attributes and key from ``after``. Removed operations keep those from
     ``before`` (with ``_before`` appended if ``after`` has the same key), except for their costs, which are 0. So the
@@ -40,7 +42,7 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
     result.comparison = Comparison(
         before.totals,
         after.totals,
-        names=(before.name, after.name),
+        names=names or (before.name, after.name),
         counts={change: counted[change] for change in SIGNS},
         operations=(len(before), len(after)),
         modules=tuple(module_change(result, block, calls) for block in block_tree(result).walk()),

@@ -7,9 +7,10 @@ line and outside of fenced code. The rest of the file stays unchanged, byte for 
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
@@ -19,8 +20,14 @@ from fxsummary.documents import picture_options
 from fxsummary.errors import FxsummaryError, InputError, ReadmeError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support import files
+from fxsummary.text.numbers import clean
 
 VIEWS = "table, mermaid or svg=PATH"
+MOST_CHANGES = 20
+"""Number of lines that a stale block shows of its changes."""
+
+_TITLES = ("title", "no-title")
+"""Options of the picture that the table and the flowchart have, too."""
 
 _OPENING = re.compile(r"\ufeff? {0,3}<!--\s*fxsummary:(.*)$")
 _CLOSING = re.compile(r" {0,3}<!--\s*/fxsummary\s*-->\s*$")
@@ -36,6 +43,7 @@ class BlockParser(argparse.ArgumentParser):
         super().__init__(prog="fxsummary:", add_help=False, allow_abbrev=False)
         self.add_argument("--view", default="table", help=VIEWS)
         self.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
+        self.add_argument("--no-notes", action="store_true", help="leave out the notes below the table")
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}. A block looks like {_EXAMPLE}")
@@ -50,10 +58,10 @@ class Block(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Result for one block: its line, and whether it, or the picture that it shows, was stale."""
+    """Result for one block: its line, and how its text or picture differs from the file; () if it is up to date."""
 
     line: int
-    stale: bool
+    changes: tuple[str, ...]
 
 
 def refresh(
@@ -89,14 +97,29 @@ def refresh(
             raise ReadmeError(f"{path}, line {block.line}: {error}") from error
         ending = "\r" if lines[block.line - 1].endswith("\r") else ""
         new = [f"{line}{ending}" for line in ("", *content.split("\n"), "")]
-        stale = new != lines[block.line : block.end - 1] or any(_differs(*picture) for picture in drawn.items())
-        results.append(Result(block.line, stale))
+        changes = [*_changes(lines[block.line : block.end - 1], new), *_stale_pictures(drawn, path.parent)]
+        results.append(Result(block.line, tuple(changes)))
         pictures |= drawn
         filled += [*lines[start : block.line], *new]
         start = block.end - 1
     if not check:
         _write(path, data, "\n".join([*filled, *lines[start:]]).encode("utf-8"), pictures)
     return results
+
+
+def _changes(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return the lines that differ as in a unified diff, up to a limit."""
+    lines = [clean(line) for line in difflib.unified_diff(before, after, n=0, lineterm="")][2:]
+    found = [line for line in lines if not line.startswith("@@") and line.strip() not in ("+", "-")]
+    more = [f"… and {len(found) - MOST_CHANGES} more lines"] if len(found) > MOST_CHANGES else []
+    same = ["empty lines"] if lines and not found else []
+    return [*found[:MOST_CHANGES], *more, *same]
+
+
+def _stale_pictures(pictures: Mapping[Path, bytes], folder: Path) -> Iterator[str]:
+    for path, data in pictures.items():
+        if _differs(path, data):
+            yield f"{path.relative_to(folder)} {'differs' if path.exists() else 'does not exist'}"
 
 
 def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
@@ -138,18 +161,22 @@ def fill(
 
     chosen: dict[str, Any] = {"depth": options.depth, "fold": not options.no_fold}
     view, _, place = options.view.partition("=")
-    if look and view in ("table", "mermaid"):
-        raise InputError(f"--{next(iter(look))} is an option of the picture, not of the {view}.")
+    if view in ("table", "mermaid") and (other := next((name for name in look if name not in _TITLES), "")):
+        raise InputError(f"--{other} is an option of the picture, not of the {view}.")
+    if options.no_notes and view != "table":
+        raise InputError("--no-notes is an option of the table.")
+    title = picture_options.chosen(look).get("title")
     if options.view == "table":
-        return graph.to_markdown(**chosen).rstrip("\n"), {}
+        return graph.to_markdown(**chosen, title=title, notes=not options.no_notes).rstrip("\n"), {}
     if options.view == "mermaid":
-        return f"```mermaid\n{graph.to_mermaid(**chosen)}```", {}
+        heading = f"**{escaped(title)}**\n\n" if title else ""
+        return f"{heading}```mermaid\n{graph.to_mermaid(**chosen)}```", {}
     if view != "svg" or not place:
         raise InputError(f"unknown view {options.view!r}. Known: {VIEWS}")
     if PurePosixPath(place).is_absolute() or ":" in place or "\\" in place or not place.endswith(".svg"):
         raise InputError(f"{place!r} is not the path of an .svg file relative to this file, such as cnn.svg.")
     svg = graph.to_svg(**chosen, **picture_options.chosen(look))
-    return f"![{escaped(graph.name)}]({quote(place)})", {folder / place: svg.encode("utf-8")}
+    return f"![{escaped(title or graph.name)}]({quote(place)})", {folder / place: svg.encode("utf-8")}
 
 
 def _read(path: Path) -> tuple[bytes, str]:

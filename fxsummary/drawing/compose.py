@@ -115,7 +115,8 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
     scene = picture.scene
     comparison = graph.comparison
     if title is None:
-        title = graph.name if comparison is None else " → ".join(dict.fromkeys(comparison.names))
+        names = dict.fromkeys(comparison.names) if comparison is not None else [graph.name]
+        title = " → ".join(short(name, 38 if len(names) > 1 else 80) for name in names)
     scene.title = short(title, 80) or "model"
     scene.changes = {} if comparison is None else comparison.counts
     scene.facts = " · ".join(_facts(graph, picture))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from fxsummary.exporters.tables.summary import VIEWS
 from fxsummary.exporters.tables.table import Column, Row
@@ -34,6 +35,8 @@ def to_markdown(
     view: str | None = None,
     fold: Fold = "similar",
     columns: Iterable[str] | str | None = None,
+    title: str | Literal[False] | None = None,
+    notes: bool = True,
 ) -> str:
     """Return the graph as Markdown; see `ModelGraph.to_markdown`."""
     depth = check_depth(depth)
@@ -46,8 +49,9 @@ def to_markdown(
     shown = [f"| {' | '.join(cells)} |" for cells in lines]
     shown.insert(1, f"|{'|'.join(marks)}|")
     if table.facts:
-        heading = f"**{escaped(graph.name)}** · {escaped(table.inputs, LONGEST_FACT)}"
-        shown = [heading, "", *shown, "", *_facts(table.facts)]
+        heading = f"**{escaped(title or graph.name)}** · {escaped(table.inputs, LONGEST_FACT)}"
+        facts = [fact for fact in table.facts if notes or fact[0] != "Note"]
+        shown = [*([] if title is False else [heading, ""]), *shown, "", *_facts(facts)]
     return "\n".join(shown) + "\n"
 
 

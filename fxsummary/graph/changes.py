@@ -92,7 +92,7 @@ class Comparison:
 
     Attributes:
         before, after: totals of both models.
-        names: class names of both models.
+        names: how to call both models: their class names, or the names that were given.
         counts: number of operations by change, all of `SIGNS`.
         operations: number of operations before and after.
         modules: every module call, in execution order, the model itself first.

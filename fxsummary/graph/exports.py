@@ -51,12 +51,21 @@ class Exports(Pictures):
         return str(exported("text", locals()))
 
     def to_markdown(
-        self, *, depth: int | None = None, view: str | None = None, fold: Fold = "similar", columns: Columns = None
+        self,
+        *,
+        depth: int | None = None,
+        view: str | None = None,
+        fold: Fold = "similar",
+        columns: Columns = None,
+        title: str | Literal[False] | None = None,
+        notes: bool = True,
     ) -> str:
         """Return the graph as Markdown.
 
         Args:
             depth, view, fold, columns: as in `to_text`.
+            title: heading of a summary, before the inputs; the model's class name if None, no heading if False.
+            notes: whether a summary lists ``graph.notes``.
 
         Raises:
             UnknownNameError: unknown view or column.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.errors import InputError
+from fxsummary.loading import revision
 from fxsummary.loading.factories import build, build_config
 from fxsummary.loading.libraries import find
 from fxsummary.loading.places import is_captured
@@ -28,9 +29,10 @@ class Request:
     """A model and its inputs as text, as given on the command line or in a document.
 
     Attributes:
-        model: ``package.module:factory``, ``path/file.py:factory``, ``library:model`` of a library that lists its
-            models, a Python file with one model, a folder with a ``config.json``, or the path of an exported program
-            (``.pt2``), a saved graph (``.json``), a TorchScript file or a file of tensors.
+        model: ``package.module:factory``, ``path/file.py:factory``, either of them behind a git revision
+            (``main:models.py:Net``), ``library:model`` of a library that lists its models, a Python file with one
+            model, a folder with a ``config.json``, or the path of an exported program (``.pt2``), a saved graph
+            (``.json``), a TorchScript file or a file of tensors.
         inputs: inputs, each as ``[NAME=]SHAPE[:DTYPE]``.
         arguments: the factory's arguments, each as ``name=value`` with a Python literal.
         config: ``package.module:Config``; the factory's first argument is an instance. None for no config.
@@ -64,6 +66,8 @@ def analyse(
     """
     if is_captured(request.model):
         return _analyse_file(request, progress)
+    if named := revision.split(request.model):
+        return revision.call_at(*named, analyse, replace(request, model=named[1]), progress=progress)
     inputs = [_input(text) for text in request.inputs]
     model = model_of(request, progress)
     made(model)
@@ -79,6 +83,8 @@ def graph_of(name: str, /, *args: Any, **options: Any) -> ModelGraph:
         if args or any(each is not None for each in options.values()):
             raise InputError(f"{name!r} contains its inputs: pass it alone.")
         return _analyse_file(Request(name), lambda text: None)
+    if named := revision.split(name):
+        return revision.call_at(*named, graph_of, named[1], *args, progress=lambda text: None, **options)
     model = build(name, {}).eval()
     if not args and options.get("kwargs") is None and options.get("input_shape") is None:
         options["input_shape"] = _expected_shape(name, model)
@@ -110,6 +116,8 @@ def model_of(request: Request, progress: Callable[[str], None] = lambda text: No
     """
     if is_captured(request.model):
         raise InputError(f"{request.model!r} is captured at fixed sizes: pass the model, as package.module:factory.")
+    if named := revision.split(request.model):
+        raise InputError(f"{request.model!r}: this needs the model itself, not its graph: check out {named[0]} first.")
     arguments = dict(_argument(text, "--arg") for text in request.arguments)
     config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
     if config_arguments and request.config is None:

@@ -31,7 +31,7 @@ BUDGETS = {
     "max_training_memory": "maximum bytes of tensors in use at one time in a training step",
     "no_unread_parameters": "fail if a parameter is never used",
     "no_unknown": "fail if parameters or FLOPs are not fully known",
-    "baseline": "a saved graph that must not be exceeded",
+    "baseline": "a graph that must not be exceeded",
     "tolerance": "allowed increase over the baseline, e.g. 0.01 or 1%%",
 }
 """Every budget by name, with its description for ``--help``."""

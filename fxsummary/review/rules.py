@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
-from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base, is_batch_norm, is_instance_norm
+from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import leaves
 from fxsummary.passes import notes
-from fxsummary.review import memory_rules
+from fxsummary.review import chain_rules, memory_rules
 from fxsummary.review.lint import rule
+from fxsummary.review.queries import knows_dataflow, name_of
 from fxsummary.text.numbers import count
-from fxsummary.views.ghosts import dead
 
-__all__ = ["memory_rules"]
+__all__ = ["chain_rules", "memory_rules"]
 
 
 @rule("unread-parameters", "A parameter that forward never reads is not trained.")
@@ -29,15 +28,15 @@ def unread_parameters(graph: ModelGraph) -> Iterator[Finding]:
     reports modules that are never called at all. An expert that the router did not choose is not reported if the choice
     was assumed.
     """
-    silent = {module.path for module in _uncalled(graph)}
-    for path, module in graph.modules.items() if _knows_dataflow(graph) else ():
+    silent, lines = {module.path for module in _uncalled(graph)}, _lines(graph)
+    for path, module in graph.modules.items() if knows_dataflow(graph) else ():
         if any(path == each or path.startswith(f"{each}.") for each in silent) or _is_choice(graph, path):
             continue
         for each in module.parameters:
             if not each.buffer and not each.read and each.tied_to is None:
                 message = f"{each.name} ({count(each.numel)} parameters) is never read in this forward"
                 remedy = "Remove it, or read it in forward."
-                yield Finding("unread-parameters", message, each.name, remedy=remedy)
+                yield Finding("unread-parameters", message, each.name, lines.get(path, ""), remedy=remedy)
 
 
 @rule("uncalled-modules", "A module that forward never calls is not trained.")
@@ -48,33 +47,14 @@ def uncalled_modules(graph: ModelGraph) -> Iterator[Finding]:
     Auxiliary heads, such as Inception's, run in train mode only: lint the model in train mode (``--train``), or
     ignore them by path. An expert that the router did not choose is not reported if the choice was assumed.
     """
-    for module in _uncalled(graph) if _knows_dataflow(graph) else ():
+    lines = _lines(graph)
+    for module in _uncalled(graph) if knows_dataflow(graph) else ():
         held = [m for path, m in graph.modules.items() if f"{path}.".startswith(f"{module.path}.")]
         number = sum(p.numel or 0 for m in held for p in m.parameters if not p.buffer and p.tied_to is None)
         message = f"{module.path} ({module.type}, {count(number)} parameters) is never called in this forward"
         remedy = "Remove it, or call it in forward" + ("." if module.training else "; does it run in train mode only?")
-        yield Finding("uncalled-modules", message, module.path, remedy=remedy)
-
-
-@rule("dead-operations", "The work is wasted if nothing reads the result.")
-def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
-    """Operations with a cost whose result nothing reads; for a chain of them, the last one.
-
-    If nothing reads the result of a matrix product, a convolution or a module with parameters, the work is wasted:
-    usually a ``return`` lacks it, or a variable was overwritten. Only operations with FLOPs or parameters are reported.
-    Unneeded sizes, views, masks and positions cost next to nothing, and libraries keep them on purpose, so that one
-    forward serves several configurations.
-    """
-    if not _knows_dataflow(graph):
-        return
-    costly = {key for key, data in graph.nodes(data=True) if data["flops"] or data["parameters"]}
-    found = dead(graph)
-    for key in reversed(list(graph)):
-        data = graph.nodes[key]
-        if key in found and data["op"] != "get_attr" and key in costly and costly.isdisjoint(graph.readers(key)):
-            name = _name_of(graph, key)
-            message = f"nothing reads the result of {name} ({data['label']})"
-            yield Finding("dead-operations", message, name, data["source"], remedy="Remove it, or use its result.")
+        source = lines.get(module.path.rpartition(".")[0], "")
+        yield Finding("uncalled-modules", message, module.path, source, remedy=remedy)
 
 
 @rule("bias-before-norm", "A norm that subtracts the mean cancels the bias before it.")
@@ -106,39 +86,6 @@ def bias_before_norm(graph: ModelGraph) -> Iterator[Finding]:
             yield Finding("bias-before-norm", message, path, data["source"], remedy="Pass bias=False.")
 
 
-@rule("double-activation", "A second activation right after the first has no effect, or a harmful one.")
-def double_activation(graph: ModelGraph) -> Iterator[Finding]:
-    """An activation right after an activation.
-
-    ``relu(relu(x))`` is ``relu(x)``; ``log_softmax(softmax(x))`` and ``sigmoid(sigmoid(x))`` run and train, but badly:
-    a classic slip is a softmax in front of a head that has its own. The rule looks through operations between them
-    that change no values (views, dropout). It accepts ``tanh(softplus(x))``, which is part of Mish.
-    """
-    seen: set[tuple[str, str]] = set()
-    for key, data in graph.nodes(data=True):
-        first = _activation_before(graph, key) if data["kind"] == "activation" else None
-        if first is None:
-            continue
-        before = graph.nodes[first]
-        labels = before["label"].lower().rstrip("_"), data["label"].lower().rstrip("_")
-        names = _name_of(graph, first), _name_of(graph, key)
-        if labels not in _MEANT and names not in seen:
-            seen.add(names)
-            message = f"{data['label']} ({names[1]}) follows {before['label']} ({names[0]})"
-            yield Finding("double-activation", message, names[1], data["source"], remedy="Remove one of them.")
-
-
-_PASSED = DROPOUTS | IDENTITIES | VIEWS
-_MEANT = frozenset({("softplus", "tanh"), ("logsigmoid", "softplus")})
-
-
-def _activation_before(graph: ModelGraph, key: str) -> str | None:
-    source = graph.only_source(key)
-    while source is not None and base(graph.nodes[source]["label"]) in _PASSED:
-        source = graph.only_source(source)
-    return source if source is not None and graph.nodes[source]["kind"] == "activation" else None
-
-
 @rule("active-dropout", "Dropout in eval mode makes results random.")
 def active_dropout(graph: ModelGraph) -> Iterator[Finding]:
     """Dropout that is active while the model is in eval mode.
@@ -151,7 +98,7 @@ def active_dropout(graph: ModelGraph) -> Iterator[Finding]:
     if graph.captured_by == "modules" or root is None or root.training:
         return
     for key in notes.active_dropout(graph):
-        data, name = graph.nodes[key], _name_of(graph, key)
+        data, name = graph.nodes[key], name_of(graph, key)
         message = f"{data['label']} ({name}) is active although the model is in eval mode"
         is_module = data["op"] == "call_module"
         remedy = "Call eval() on the whole model." if is_module else "Pass training=self.training."
@@ -180,7 +127,7 @@ def float64(graph: ModelGraph) -> Iterator[Finding]:
         if data["reads"] or not wide[key] or data["source"] in lines or any(map(wide.get, graph.sources(key))):
             continue
         lines.update({data["source"]} - {""})
-        name = _name_of(graph, key)
+        name = name_of(graph, key)
         message = f"{data['label']} ({name}) returns {data['dtype']} for inputs of other dtypes"
         message = f"the constant {name} is {data['dtype']}" if data["op"] == "get_attr" else message
         yield Finding("float64", message, name, data["source"], remedy=remedy)
@@ -236,9 +183,15 @@ def channel_multiples(graph: ModelGraph) -> Iterator[Finding]:
             yield Finding("channel-multiples", message, data["target"], data["source"], remedy=remedy, level="notice")
 
 
-def _knows_dataflow(graph: ModelGraph) -> bool:
-    """Return whether the graph contains all of forward, so that forward does nothing else."""
-    return graph.captured_by != "modules" and not graph.is_partial
+def _lines(graph: ModelGraph) -> dict[str, str]:
+    """Return the first known line of each module's forward, and for a module that is one operation that of its call."""
+    found: dict[str, str] = {}
+    for _, data in graph.nodes(data=True):
+        path = data["module"]
+        places = (path, path.rpartition(".")[0]) if data["op"] == "call_module" else (path,)
+        for place in places if data["source"] else ():
+            found.setdefault(place, data["source"])
+    return found
 
 
 def _uncalled(graph: ModelGraph) -> Iterator[ModuleInfo]:
@@ -262,8 +215,3 @@ def _is_choice(graph: ModelGraph, path: str) -> bool:
 def _own(graph: ModelGraph, path: str, name: str) -> ParameterInfo | None:
     module = graph.modules.get(path)
     return next((p for p in module.parameters if p.name == f"{path}.{name}"), None) if module else None
-
-
-def _name_of(graph: ModelGraph, key: str) -> str:
-    """Return the path of an operation's module or parameter, or its key."""
-    return own_path(graph.nodes[key]) or key

@@ -1,14 +1,14 @@
-"""Export findings as text, Markdown, JSON and GitHub annotations."""
+"""Export findings as text, Markdown, JSON and GitHub annotations; SARIF and JUnit XML have modules of their own."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from fxsummary.exporters.reports.comparison import _code, _escaped
+from fxsummary.exporters.reports.junit import junit
+from fxsummary.exporters.reports.places import path_in_repository, split_source
+from fxsummary.exporters.reports.sarif import sarif
 from fxsummary.exporters.tables.table import wrap
 from fxsummary.graph.findings import Finding
 from fxsummary.support.registry import Registry
@@ -69,10 +69,10 @@ def annotation(finding: Finding) -> str:
     >>> print(annotation(Finding("a,b:c", "::error::x")))
     ::warning title=fxsummary a%2Cb%3Ac::::error::x
     """
-    file, _, line = finding.source.rpartition(":")
+    file, line = split_source(finding.source)
     values = {"title": f"fxsummary {finding.rule}"}
-    if file and line.isdigit():
-        values = {"file": path_in_repository(file), "line": line} | values
+    if line:
+        values = {"file": path_in_repository(file), "line": str(line)} | values
     escaped = {name: _data(value).replace(":", "%3A").replace(",", "%2C") for name, value in values.items()}
     properties = ",".join(f"{name}={value}" for name, value in escaped.items())
     body = "%0A".join(map(_data, filter(None, (finding.message, *finding.details, finding.remedy))))
@@ -84,33 +84,9 @@ def _data(text: str) -> str:
     return clean(text).replace("%", "%25")
 
 
-def path_in_repository(file: str) -> str:
-    """Return the path of a source file relative to ``$GITHUB_WORKSPACE`` or to its git repository.
-
-    Args:
-        file: path as in graphs, relative to the ``sys.path`` entry from which it was imported.
-
-    Returns:
-        The path with forward slashes; `file` itself if it is not found or not in a repository.
-    """
-    for path in filter(Path.is_file, _candidates(file)):
-        path = path.resolve()
-        workspace = os.environ.get("GITHUB_WORKSPACE")
-        roots = [Path(workspace).resolve()] if workspace else []
-        for root in (*roots, *(parent for parent in path.parents if (parent / ".git").exists())):
-            if path.is_relative_to(root):
-                return path.relative_to(root).as_posix()
-    return file
-
-
-def _candidates(file: str) -> Iterator[Path]:
-    """Yield possible locations of a file: where it was imported from, then below the working directory."""
-    for root in (*sys.path, os.getcwd()):
-        yield Path(root or os.getcwd(), file)
-    yield from Path.cwd().glob(f"*/{file}") if not os.path.isabs(file) else ()
-
-
 FORMATS: Registry[Callable[[Sequence[Finding], str], str]] = Registry("format")
 """The formats for a list of findings with a title, by name."""
-for _name, _format in (("text", text), ("markdown", markdown), ("json", as_json), ("github", github)):
+for _name, _format in {
+    "text": text, "markdown": markdown, "json": as_json, "github": github, "sarif": sarif, "junit": junit
+}.items():  # fmt: skip
     FORMATS.register(_name, _format)
