@@ -166,6 +166,12 @@ def test_the_chain_of_causes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "pip install --upgrade torch torchvision --index-url" in str(raised.value)
 
 
+def test_names_of_a_library_have_hints() -> None:
+    pytest.importorskip("torchvision")
+    with pytest.raises(ModelImportError, match="'torchvision' has no 'vit_b16'. Did you mean 'vit_b_16'"):
+        fxsummary.graph("torchvision:vit_b16")
+
+
 def test_dtype(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     Path("small.py").write_text("from torch import nn\nnet = nn.Linear(2, 3)")

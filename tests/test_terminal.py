@@ -112,3 +112,14 @@ def test_shells_complete_commands_and_options(net: str, tmp_path: Path) -> None:
     asked["_ARGCOMPLETE_STDOUT_FILENAME"] = str(tmp_path / "completions")
     subprocess.run([sys.executable, "-m", "fxsummary"], env={**os.environ, **asked}, check=True)
     assert (tmp_path / "completions").read_text().split() == ["--depth"]
+
+
+def test_an_interrupt_is_no_traceback(
+    net: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fxsummary.cli.show.graph_of", interrupted)
+    assert main(["show", net]) == 130
+    assert capsys.readouterr().err == "fxsummary: interrupted\n"

@@ -21,7 +21,7 @@ from fxsummary.cli.parser import Parser
 from fxsummary.cli.terminal import say, write, write_text
 from fxsummary.errors import FxsummaryError
 
-DONE, STALE, FAILED = 0, 1, 2
+DONE, STALE, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 _MODEL = """\
 MODEL is one of:
@@ -96,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FxsummaryError as error:
         say(f"error: {error}")
         return FAILED
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

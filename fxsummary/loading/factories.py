@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from fxsummary.errors import ModelImportError
 from fxsummary.loading import folders
-from fxsummary.loading.libraries import find
+from fxsummary.loading.libraries import find, library_of, names_of
 from fxsummary.loading.places import is_tensors
 from fxsummary.support.registry import hint
 
@@ -146,8 +146,10 @@ def _load(model: str, what: str = "MODEL") -> Any:
             if hasattr(value, part):
                 value = getattr(value, part)
                 continue
-        known = [each for each, one in getattr(value, "__dict__", {}).items() if _is_public(each, one)]
-        shown = ", ".join(known[:20]) or "nothing public"
+        listed = library_of(model)
+        has = (each for each, one in getattr(value, "__dict__", {}).items() if _is_public(each, one))
+        known = [*(names_of(listed[1]) if listed else has)]
+        shown = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "") or "nothing public"
         raise ModelImportError(f"{place!r} has no {name!r}. {hint(part, known)}It has {shown}.")
     return value
 
