@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder/of/a/model/config.json").write_text(json.dumps(config))
     fxsummary.graph(Image()).render(tmp_path / "before.json")
     torch.export.save(torch.export.export(Image(), (torch.empty(1, 3, 8, 8),)), tmp_path / "model.pt2")
+    for command in ("init -q -b main", "add models.py", "-c user.name=A -c user.email=a@b commit -q -m first"):
+        subprocess.run(["git", *command.split()], check=True)
     few = Library(lambda: ("resnet_a", "resnet_b"), lambda name: Image())
     for library in ("timm", "torchvision"):
         monkeypatch.setitem(LIBRARIES._filled(), library, few)
