@@ -334,7 +334,7 @@ def test_unknown_is_a_question_mark_and_a_bound() -> None:
 
 def test_unused_module_is_marked() -> None:
     text = graph_of("Unused").to_text(view="modules")
-    assert re.search(r"spare Linear 7→5 \(never called\)", text)
+    assert re.search(r"spare Linear never called, 7→5", text)
     assert text.count("never called") == 1
 
 

@@ -21,7 +21,7 @@ _CLOSED = re.compile(r"\(\d+ rows?\)(, )?")
 
 MIN_WIDTH = 60
 LEAST_TYPE = 6
-"""Minimum width to which a class name is cut before it is left out."""
+"""Minimum width to which a function name, or a remark such as ``like NAME``, is cut before it is left out."""
 LEAST_REMARK = 8
 """Minimum width to which a remark in words is cut before it is left out."""
 
@@ -96,7 +96,7 @@ def _first_cell(row: Row, room: int) -> str:
 
 
 def _head(row: Row, room: int) -> str:
-    """Return branch lines, name and type in ``room`` columns; the type gives way before the name, never its ×N."""
+    """Return branch lines, name and type in ``room`` columns; the type is left out before the name, never its ×N."""
     head, lead = clean(row.head), row.lead
     left = room - display_width(lead)
     if display_width(head) <= room or left < LEAST_TYPE:
@@ -108,9 +108,8 @@ def _head(row: Row, room: int) -> str:
         return f"{lead}{fit_start(clean(row.type).removesuffix(kept), left - display_width(kept))}{kept}"
     name = clean(row.name)
     rest = left - display_width(name) - 1
-    if rest >= LEAST_TYPE:
-        type_, end = clean(row.type), _REFERENCE.search(row.type)
-        return f"{lead}{name} " + (fit_start(type_, rest) if end else fit(type_, rest))
+    if rest >= LEAST_TYPE and _REFERENCE.search(row.type):
+        return f"{lead}{name} {fit_start(clean(row.type), rest)}"
     return f"{lead}{name}{copies}"
 
 
