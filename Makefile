@@ -86,7 +86,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/core
-	$(PIP) -e '.[test,models,png,pdf,cluster]'
+	$(PIP) -e '.[test,models,png,pdf,cluster,integrations]'
 	$(PIP) $(MODELS) torchao
 	touch $@
 

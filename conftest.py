@@ -10,6 +10,8 @@ import pytest
 import zoo.ready  # noqa: F401  # README.md imports transformers, which imports torchvision
 
 ROOT = Path(__file__).parent
+collect_ignore_glob = ["fxsummary/integrations/*"]
+"""They import packages that may not be installed, and have no doctests."""
 IGNORED = {
     ".git",
     ".venv",
@@ -29,7 +31,7 @@ SLOW = frozenset(
     {"test_zoo.py", "test_html_browser.py", "test_png_pdf.py", "test_documents.py", "test_growth.py",
      "test_exported.py", "exported.md", "test_kernels.py", "test_table.py", "tables.md", "test_receptive.py",
      "test_quantized.py", "test_growth_formulas.py", "formulas.md", "test_language_model.py", "time.md",
-     "test_training.py", "test_commands.py", "test_attributes.py", "README.md"}
+     "test_training.py", "test_commands.py", "test_attributes.py", "test_integrations.py", "README.md"}
 )  # fmt: skip
 """Files that a quick run leaves out."""
 

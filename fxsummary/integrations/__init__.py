@@ -1,0 +1,1 @@
+"""Where models are trained: Lightning, the Trainer of transformers, TensorBoard and Weights & Biases."""
