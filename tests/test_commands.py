@@ -85,7 +85,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write what the examples name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models.py").write_text(MODELS)
-    (tmp_path / "README.md").write_text("<!-- fxsummary: models.py:CNN --view table -->\n<!-- /fxsummary -->\n")
+    (tmp_path / "README.md").write_text("<!-- fxsummary: models.py:CNN --view summary -->\n<!-- /fxsummary -->\n")
     (tmp_path / "folder/of/a/model").mkdir(parents=True)
     config = {"architectures": ["BertModel"], "model_type": "bert", "num_hidden_layers": 1}
     (tmp_path / "folder/of/a/model/config.json").write_text(json.dumps(config))

@@ -53,15 +53,20 @@ See :ref:`the-net`.
 
 .. fxsummary:: net.py:Net
    :input: 1x3x32x32
-   :view: table
+   :view: summary
    :depth: 1
    :caption: Costs
 
 .. fxsummary:: net.py:Net
-   :view: tree
+   :view: modules
 
 .. fxsummary:: net.py:Net
    :view: parameters
+
+.. fxsummary:: net.py:Net
+   :input: 1x3x32x32
+   :view: memory
+   :no-links:
 """
 
 
@@ -97,6 +102,7 @@ def test_sphinx_html(project: Path) -> None:
     assert 'id="the-net"' in figure and "wide" in figure and "fxsummary-picture" in figure
     assert 'aria-label="a small &quot;net&quot;"' in figure and 'class="fx-light fx-page"' in figure
     assert 'style="max-width:100%;height:auto"' in figure and 'class="page"' not in figure
+    assert page.count("<figure") == 2 and 'aria-label="memory of Net"' in page
     assert "3→16, 3×3" in figure and "×3" in figure
     assert "The <em>net</em>" in figure and '<a class="reference internal" href="#the-net">' in page
     tables = re.findall("<table.*?</table>", page, re.DOTALL)
@@ -142,6 +148,21 @@ def test_a_picture_is_dark_only_where_the_page_is() -> None:
         assert '="auto"] .fx-page' in rule and '="light"]' not in rule
 
 
+def test_views_have_one_set_of_names(tmp_path: Path) -> None:
+    page = Path(__file__).parents[1] / "docs" / "documents.md"
+    table = page.read_text("utf-8").partition("\n## Views\n")[2].partition("\n## ")[0]
+    told = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*?) ?\| (.*?) ?\|$", table, re.MULTILINE)}
+    assert {view for view, (picture, _) in told.items() if picture} == set(render.PICTURES)
+    assert {view for view, (_, table) in told.items() if table} == set(render.TABLES)
+    for view in told:
+        kind = render.embedding("net.py:Net", {"view": view}, tmp_path).kind
+        assert kind == ("picture" if view in render.PICTURES else "table")
+    for former, view in (("picture", "model"), ("table", "summary"), ("tree", "modules")):
+        assert render.embedding("net.py:Net", {"view": former}, tmp_path).view == view
+    with pytest.raises(InputError, match=r"unknown view 'modles'\. Did you mean 'modules'\? Known: model, memory"):
+        render.embedding("net.py:Net", {"view": "modles"}, tmp_path)
+
+
 @pytest.mark.parametrize("width", ["80", "1px;color:red", "auto", '"'])
 def test_widths_that_are_none(width: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a width with a unit"):
@@ -154,14 +175,14 @@ def test_options_of_the_picture_are_passed_on(tmp_path: Path) -> None:
     expected = {"page": "column", "title": False, "font_size": 9.0, "source_url": "{file}", "background": "none"}
     assert found.options == expected
     with pytest.raises(InputError, match="no-title is an option of the picture, not of the table"):
-        render.embedding("net.py:Net", {"no-title": "", "view": "table"}, tmp_path)
+        render.embedding("net.py:Net", {"no-title": "", "view": "summary"}, tmp_path)
 
 
 def test_sphinx_again_does_nothing(project: Path) -> None:
     assert sphinx(project, "-W").returncode == 0
     page = project / "out" / "html" / "index.html"
     first, before = page.read_text(), imports(project)
-    assert before == 4
+    assert before == 5
     written = page.stat().st_mtime_ns
     assert sphinx(project, "-W").returncode == 0
     assert (page.stat().st_mtime_ns, imports(project)) == (written, before)
@@ -204,7 +225,7 @@ def test_sphinx_hostile_names(project: Path, builder: str) -> None:
     caption = HOSTILE.replace("\\", "\\\\").replace("`", "\\`")
     views = "".join(
         f".. fxsummary:: net.py:Hostile\n   :view: {view}\n   :caption: {caption}\n   :alt: {HOSTILE}\n\n"
-        for view in ("picture", "table", "tree")
+        for view in ("model", "summary", "modules")
     )
     page.write_text(f"Title\n=====\n\n{views}")
     built = sphinx(project, "-W", builder=builder)
@@ -236,7 +257,7 @@ nothing:here
 
     ~~~fxsummary
     net.py:Net
-    view: tree
+    view: modules
     ~~~
 """
 
@@ -285,7 +306,7 @@ def test_mkdocs_says_where_a_model_fails(site: Path) -> None:
 
 def test_mkdocs_hostile_names(site: Path) -> None:
     views = "".join(
-        f"```fxsummary\nnet.py:Hostile\nview: {view}\ncaption: {HOSTILE}\n```\n\n" for view in ("picture", "table")
+        f"```fxsummary\nnet.py:Hostile\nview: {view}\ncaption: {HOSTILE}\n```\n\n" for view in ("model", "summary")
     )
     (site / "docs" / "index.md").write_text(views + "After *it*.\n")
     assert mkdocs(site).returncode == 0

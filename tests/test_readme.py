@@ -12,6 +12,8 @@ from graphs import graph_of
 from markdown_it import MarkdownIt
 
 from fxsummary.cli import main
+from fxsummary.exporters.svg import VIEWS as PICTURES
+from fxsummary.exporters.tables.summary import VIEWS as TABLES
 from fxsummary.support import files
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +21,7 @@ CNN = f"{ROOT / 'docs' / 'examples' / 'cnn.py'}:CNN --input 1x3x28x28"
 END = "<!-- /fxsummary -->"
 
 
-def block(view: str = "table", *, content: str = "", options: str = "") -> str:
+def block(view: str = "summary", *, content: str = "", options: str = "") -> str:
     return f"<!-- fxsummary: {CNN} --view {view} {options} -->\n{content}{END}\n"
 
 
@@ -36,16 +38,17 @@ def readme(tmp_path: Path) -> Path:
 
 def test_the_three_views(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
     readme.write_text(
-        f"# CNN\n\n{block()}\ntext\n\n{block('mermaid')}{block('svg=my%20cnn.svg', options='--depth 1')}end"
+        f"# CNN\n\n{block()}\ntext\n\n{block('model --format mermaid')}"
+        f"{block('model -o my%20cnn.svg', options='--depth 1')}end"
     )
     assert run(capsys, readme) == (0, "README.md:3: updated\nREADME.md:8: updated\nREADME.md:10: updated\n", "")
     graph, text = graph_of("CNN"), readme.read_text("utf-8")
-    assert f"--view table  -->\n\n{graph.to_markdown()}\n{END}\n\ntext" in text
+    assert f"--view summary  -->\n\n{graph.to_markdown()}\n{END}\n\ntext" in text
     assert f"-->\n\n```mermaid\n{graph.to_mermaid()}```\n\n{END}" in text
     assert f"-->\n\n![CNN](my%2520cnn.svg)\n\n{END}\nend" in text
     assert (readme.parent / "my%20cnn.svg").read_text("utf-8") == graph.to_svg(depth=1)
     assert text.startswith("# CNN\n\n<!-- fxsummary: ")
-    readme.write_text(block("svg=cnn.svg", options="--no-title --font-size 22 --color flops"))
+    readme.write_text(block("model -o cnn.svg", options="--no-title --font-size 22 --color flops"))
     assert run(capsys, readme)[0] == 0
     picture = graph.to_svg(title=False, font_size=22, color="flops")
     assert (readme.parent / "cnn.svg").read_text("utf-8") == picture
@@ -56,8 +59,33 @@ def test_the_three_views(capsys: pytest.CaptureFixture[str], readme: Path) -> No
     assert images == ["my%2520cnn.svg"]
 
 
+FORMER = {"table": "summary", "mermaid": "model --format mermaid", "svg=cnn.svg": "model -o cnn.svg"}
+
+
+@pytest.mark.parametrize("former", FORMER)
+def test_former_views(former: str, capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    found = []
+    for view in (former, FORMER[former]):
+        readme.write_text(block(view))
+        assert run(capsys, readme)[0] == 0
+        found.append(readme.read_text("utf-8").partition("\n")[2])
+    assert found[0] == found[1] != f"{END}\n"
+
+
+def test_all_views(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    graph = graph_of("CNN")
+    readme.write_text("".join(map(block, TABLES)))
+    assert run(capsys, readme)[0] == 0
+    for view in TABLES:
+        assert f"--view {view}  -->\n\n{graph.to_markdown(view=view)}\n{END}" in readme.read_text("utf-8")
+    readme.write_text("".join(block(f"{view} -o {view}.svg") for view in PICTURES))
+    assert run(capsys, readme)[0] == 0
+    for view in PICTURES:
+        assert (readme.parent / f"{view}.svg").read_text("utf-8") == graph.to_svg(view=view)
+
+
 def test_again_changes_nothing(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
-    readme.write_text(block() + block("svg=cnn.svg"))
+    readme.write_text(block() + block("model -o cnn.svg"))
     run(capsys, readme)
     before = readme.read_bytes(), readme.stat().st_mtime_ns, (readme.parent / "cnn.svg").stat().st_mtime_ns
     assert run(capsys, readme) == (0, "README.md:1: up to date\nREADME.md:24: up to date\n", "")
@@ -65,12 +93,12 @@ def test_again_changes_nothing(capsys: pytest.CaptureFixture[str], readme: Path)
 
 
 def test_check_names_the_stale_blocks_and_writes_nothing(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
-    readme.write_text(block() + block("svg=cnn.svg"))
+    readme.write_text(block() + block("model -o cnn.svg"))
     code, out, err = run(capsys, readme, "--check")
     assert (code, err) == (1, "")
     assert out.startswith("README.md:1: stale\n  +**CNN** · input x 1×3×28×28\n  +| Module | Output shape |")
     assert out.endswith("README.md:3: stale\n  +![CNN](cnn.svg)\n  cnn.svg does not exist\n")
-    assert readme.read_text() == block() + block("svg=cnn.svg")
+    assert readme.read_text() == block() + block("model -o cnn.svg")
     assert list(readme.parent.iterdir()) == [readme]
     run(capsys, readme)
     assert run(capsys, readme, "--check")[0] == 0
@@ -101,7 +129,7 @@ def test_check_shows_a_limited_number_of_changes(capsys: pytest.CaptureFixture[s
 def test_titles_and_no_notes(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
     title = "--title 'A *net*'"
     parts = block(options=title), block(options="--no-title"), block("mermaid", options=title)
-    readme.write_text("".join((*parts, block("svg=cnn.svg", options=title))))
+    readme.write_text("".join((*parts, block("model -o cnn.svg", options=title))))
     assert run(capsys, readme)[0] == 0
     named, bare, flow, picture = readme.read_text("utf-8").split("<!-- fxsummary: ")[1:]
     assert "-->\n\n**A \\*net\\*** · input x 1×3×28×28\n" in named
@@ -149,13 +177,18 @@ WRONG = {
     f"text\n<!-- fxsummary: {CNN} -->\n": r"line 2: this block is not closed: write <!-- /fxsummary --> after it",
     f"{block().splitlines()[0]}\n\n{block()}": r"line 1: this block is not closed before line 3",
     f"\n{END}\n": r"line 2: there is no open block to close",
-    f"<!-- fxsummary: {CNN}\n  --view table -->\n{END}": r"line 1: the comment must end with --> at the end",
+    f"<!-- fxsummary: {CNN}\n  --view summary -->\n{END}": r"line 1: the comment must end with --> at the end",
     f"<!-- fxsummary: {CNN} --> text\n{END}": r"line 1: the comment must end",
     "nothing here\n": r"has no blocks\. Write <!-- fxsummary: models\.py:CNN",
-    block("picture"): r"line 1: unknown view 'picture'\. Known: table, mermaid or svg=PATH",
-    block("svg=/tmp/a.svg"): r"line 1: '/tmp/a\.svg' is not the path of an \.svg file relative to this file",
-    block("svg=a.png"): r"line 1: 'a\.png' is not the path of an \.svg file",
-    block("table", options="--no-legend"): r"line 1: --no-legend is an option of the picture, not of the table",
+    block("picture"): r"line 1: unknown view 'picture'\. Known: summary, modules, parameters",
+    block("model"): r"line 1: --view model does not fit --format markdown: add -o PATH\.svg or --format mermaid",
+    block(
+        "memory --format mermaid"
+    ): r"line 1: --view memory does not fit --format mermaid: the flowchart has the view model",
+    block("summary -o a.svg"): r"line 1: unknown view 'summary'",
+    block("model -o /tmp/a.svg"): r"line 1: '/tmp/a\.svg' is not the path of an \.svg file relative to this file",
+    block("model -o a.png"): r"line 1: 'a\.png' is not the path of an \.svg file",
+    block("summary", options="--no-legend"): r"line 1: --no-legend is an option of the picture, not of the table",
     block("svg="): r"line 1: unknown view 'svg='",
     block("mermaid", options="--no-notes"): r"line 1: --no-notes is an option of the table",
     block(options="--nonsense 3"): r"line 1: unrecognized arguments: --nonsense 3\. A block looks like <!-- fxsummary",
@@ -179,7 +212,7 @@ def test_what_is_wrong_is_told_with_file_and_line(
 
 
 def test_one_wrong_block_leaves_the_others_and_their_pictures(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
-    text = block("svg=cnn.svg") + block("nothing")
+    text = block("model -o cnn.svg") + block("nothing")
     readme.write_text(text)
     assert run(capsys, readme)[0] == 2
     assert readme.read_text() == text
@@ -206,7 +239,7 @@ def test_permissions_and_links_stay(capsys: pytest.CaptureFixture[str], readme: 
 def test_a_file_changed_meanwhile_is_left(
     capsys: pytest.CaptureFixture[str], readme: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readme.write_text(block("svg=cnn.svg"))
+    readme.write_text(block("model -o cnn.svg"))
     write = files.write
 
     def edit_then_write(target: Path, data: bytes) -> None:

@@ -76,10 +76,10 @@ is exceeded, lint has findings, or a block of a README is stale
 """
 
 _README = """\
-Replaces everything between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
---view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold work as for show,
-and with svg=PATH the picture options of render. --title TEXT and --no-title set the heading; --no-notes leaves out the
-notes below a table.
+Replaces everything between <!-- fxsummary: MODEL --input 1x3x224x224 --view summary --> and <!-- /fxsummary -->.
+MODEL, --view, --input, --arg, --config, --depth and --no-fold work as for show. -o cnn.svg draws a picture instead,
+with the views and options of render; --format mermaid writes a flowchart. --title TEXT and --no-title set the heading;
+--no-notes leaves out the notes below a table.
 """
 
 

@@ -100,13 +100,13 @@ class FxsummaryPlugin(BasePlugin[Options]):
         wanted = embedding(body[0], said, Path(page.file.abs_src_path).parent)
         shown = show(wanted, kept)
         self._used.update(shown.files)
-        if wanted.view == "picture":
+        if wanted.kind == "picture":
             linked = linked_files(shown)
             self._linked |= {f"{FOLDER}/{name}": text for name, text in linked.items()}
             svg = inline(shown.svg, described(said, shown), wanted.width).replace("\n", "")
             below = links(linked, get_relative_url(f"assets/{FOLDER}/", page.url))
             return _figure(svg + below, said.get("caption", ""))
-        return _table(shown, wanted.view, said.get("caption", ""))
+        return _table(shown, said.get("caption", ""))
 
     def on_serve(self, server: LiveReloadServer, **_: object) -> LiveReloadServer:
         """Rebuild pages when the files of their models change."""
@@ -127,7 +127,7 @@ def _figure(content: str, text: str) -> str:
     return f'<figure class="fxsummary-picture">{content}{caption}</figure>'
 
 
-def _table(shown: Shown, view: str, text: str) -> str:
+def _table(shown: Shown, text: str) -> str:
     def cells(row: Sequence[str], tag: str) -> str:
         made = []
         for at, (text, is_number) in enumerate(zip(row, shown.numbers, strict=True)):
@@ -141,4 +141,4 @@ def _table(shown: Shown, view: str, text: str) -> str:
     caption = f"<caption>{escape(text)}</caption>" if text else ""
     rows = "".join([cells(row, "td") for row in shown.rows])
     head = f"<thead>{cells(shown.titles, 'th')}</thead>"
-    return f'<table class="fxsummary-{view}">{caption}{head}<tbody>{rows}</tbody></table>'
+    return f'<table class="fxsummary-table">{caption}{head}<tbody>{rows}</tbody></table>'

@@ -1,6 +1,6 @@
 """Fill blocks in Markdown files from models: a table, a Mermaid flowchart or a picture.
 
-A block is the text between ``<!-- fxsummary: MODEL --view table -->`` and ``<!-- /fxsummary -->``, each on a separate
+A block is the text between ``<!-- fxsummary: MODEL --view summary -->`` and ``<!-- /fxsummary -->``, each on a separate
 line and outside of fenced code. The rest of the file stays unchanged, byte for byte.
 """
 
@@ -22,7 +22,10 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support import files
 from fxsummary.text.numbers import clean
 
-VIEWS = "table, mermaid or svg=PATH"
+_OLD = {"table": ("summary", "markdown", ""), "mermaid": ("model", "mermaid", "")}
+"""Former views that named a format: view, format and path; the third was ``svg=PATH``."""
+_NOUNS = {"markdown": "table", "mermaid": "flowchart"}
+"""What a block shows that is not a picture, by format."""
 MOST_CHANGES = 20
 """Number of lines that a stale block shows of its changes."""
 
@@ -33,7 +36,7 @@ _OPENING = re.compile(r"\ufeff? {0,3}<!--\s*fxsummary:(.*)$")
 _CLOSING = re.compile(r" {0,3}<!--\s*/fxsummary\s*-->\s*$")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _MODEL_OPTIONS = ("model", "input", "arg", "config", "config_arg", "train")
-_EXAMPLE = "<!-- fxsummary: models.py:CNN --input 1x3x28x28 --view table -->"
+_EXAMPLE = "<!-- fxsummary: models.py:CNN --input 1x3x28x28 --view summary -->"
 
 
 class BlockParser(argparse.ArgumentParser):
@@ -41,7 +44,9 @@ class BlockParser(argparse.ArgumentParser):
 
     def __init__(self) -> None:
         super().__init__(prog="fxsummary:", add_help=False, allow_abbrev=False)
-        self.add_argument("--view", default="table", help=VIEWS)
+        self.add_argument("--view", help="a table, as for show (default: summary); with -o a picture, as for render")
+        self.add_argument("--format", choices=tuple(_NOUNS), default="markdown", help="of what is not a picture")
+        self.add_argument("-o", "--output", default="", help="draw a picture to this .svg file, and show it")
         self.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
         self.add_argument("--no-notes", action="store_true", help="leave out the notes below the table")
 
@@ -159,24 +164,38 @@ def fill(
     """Return the contents of a block, and the pictures that it shows, by path; ``look`` has the picture's options."""
     from fxsummary.exporters.markdown import escaped
 
-    chosen: dict[str, Any] = {"depth": options.depth, "fold": not options.no_fold}
-    view, _, place = options.view.partition("=")
-    if view in ("table", "mermaid") and (other := next((name for name in look if name not in _TITLES), "")):
-        raise InputError(f"--{other} is an option of the picture, not of the {view}.")
-    if options.no_notes and view != "table":
+    chosen: dict[str, Any] = {"depth": options.depth, "fold": False if options.no_fold else "similar"}
+    view, form, place = _asked(options)
+    if form != "svg" and (other := next((name for name in look if name not in _TITLES), "")):
+        raise InputError(f"--{other} is an option of the picture, not of the {_NOUNS[form]}.")
+    if options.no_notes and form != "markdown":
         raise InputError("--no-notes is an option of the table.")
     title = picture_options.chosen(look).get("title")
-    if options.view == "table":
-        return graph.to_markdown(**chosen, title=title, notes=not options.no_notes).rstrip("\n"), {}
-    if options.view == "mermaid":
+    if form == "markdown":
+        return graph.to_markdown(**chosen, view=view, title=title, notes=not options.no_notes).rstrip("\n"), {}
+    if form == "mermaid":
         heading = f"**{escaped(title)}**\n\n" if title else ""
         return f"{heading}```mermaid\n{graph.to_mermaid(**chosen)}```", {}
-    if view != "svg" or not place:
-        raise InputError(f"unknown view {options.view!r}. Known: {VIEWS}")
     if PurePosixPath(place).is_absolute() or ":" in place or "\\" in place or not place.endswith(".svg"):
         raise InputError(f"{place!r} is not the path of an .svg file relative to this file, such as cnn.svg.")
-    svg = graph.to_svg(**chosen, **picture_options.chosen(look))
+    svg = graph.to_svg(**chosen, view=view, **picture_options.chosen(look))
     return f"![{escaped(title or graph.name)}]({quote(place)})", {folder / place: svg.encode("utf-8")}
+
+
+def _asked(options: argparse.Namespace) -> tuple[str, str, str]:
+    """Return the view, the format and, for a picture, its path."""
+    start, _, place = (options.view or "").partition("=")
+    if start == "svg" and place:
+        return "model", "svg", place
+    if start in _OLD and not place:
+        return _OLD[start]
+    if options.output:
+        return options.view or "model", "svg", options.output
+    view = options.view or ("model" if options.format == "mermaid" else "summary")
+    if (view == "model") != (options.format == "mermaid"):
+        way = "add -o PATH.svg or --format mermaid" if view == "model" else "the flowchart has the view model"
+        raise InputError(f"--view {view} does not fit --format {options.format}: {way}.")
+    return view, options.format, ""
 
 
 def _read(path: Path) -> tuple[bytes, str]:

@@ -20,9 +20,12 @@ from fxsummary import __version__
 from fxsummary.documents import picture_options
 from fxsummary.drawing.style import dark_rules
 from fxsummary.errors import InputError
+from fxsummary.exporters.svg import VIEWS as PICTURES
+from fxsummary.exporters.tables.summary import VIEWS as TABLES
 from fxsummary.loading.load_model import Request, analyse
 from fxsummary.loading.places import file_of
 from fxsummary.support import files
+from fxsummary.support.registry import unknown
 from fxsummary.text.html import escape
 
 if TYPE_CHECKING:
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 
     from fxsummary.graph.modelgraph import ModelGraph
 
-VIEWS = {"picture": "", "table": "summary", "tree": "modules", "parameters": "parameters"}
-"""The views for documents, each with the text view that it uses, if any."""
+_OLD = {"picture": "model", "table": "summary", "tree": "modules"}
+"""Former names of views in documents."""
 
 PICTURE_OPTIONS = tuple(name for name in picture_options.OPTIONS if name != "theme")
 """Options of the picture; its colour scheme is that of the page."""
@@ -53,7 +56,7 @@ class Embedding:
 
     Attributes:
         request: the model and its inputs.
-        view: one of `VIEWS`.
+        view: a picture (`PICTURES`), or else a table (`TABLES`).
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit.
         options: further options of the picture, by name.
         width: its width in the page, such as "80%"; "" for its own.
@@ -61,11 +64,16 @@ class Embedding:
     """
 
     request: Request
-    view: str = "picture"
+    view: str = "model"
     depth: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     width: str = ""
     links: bool = True
+
+    @property
+    def kind(self) -> str:
+        """What it is: "picture" or "table"."""
+        return "picture" if self.view in PICTURES else "table"
 
 
 def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
@@ -76,15 +84,15 @@ def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding
     for name in options:
         if name not in OPTIONS:
             raise InputError(f"unknown option {name!r}. Known: {', '.join(OPTIONS)}.")
-    view = options.get("view", "picture")
-    if view not in VIEWS:
-        raise InputError(f"view {view!r} is not one of {', '.join(VIEWS)}.")
+    view = _OLD.get(said := options.get("view", "model"), said)
+    if view not in PICTURES and view not in TABLES:
+        raise InputError(unknown("view", view, list(dict.fromkeys((*PICTURES, *TABLES)))))
     depth = options.get("depth", "")
     if depth and not depth.isdecimal():
         raise InputError(f"depth {depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
     given = {name: options[name] for name in (*PICTURE_OPTIONS, *PLACING) if name in options}
-    if given and view != "picture":
-        raise InputError(f"{next(iter(given))} is an option of the picture, not of the {view}.")
+    if given and view not in PICTURES:
+        raise InputError(f"{next(iter(given))} is an option of the picture, not of the table.")
     width, has_links = given.pop("width", ""), given.pop("no-links", None) is None
     if width and not _WIDTH.fullmatch(width):
         raise InputError(f"width {width!r} is not a width with a unit, such as 80% or 600px.")
@@ -151,18 +159,16 @@ def show(wanted: Embedding, kept: Path) -> Shown:
 
 
 def _shown(graph: ModelGraph, wanted: Embedding, sources: Mapping[str, str]) -> Shown:
-    if wanted.view == "picture":
-        svg = graph.to_svg(depth=wanted.depth, theme="light", **wanted.options)
+    text = graph.to_text(view=None if wanted.view == "model" else wanted.view, depth=wanted.depth)
+    if wanted.kind == "picture":
+        svg = graph.to_svg(view=wanted.view, depth=wanted.depth, theme="light", **wanted.options)
         title = wanted.options.get("title") or None
         page = graph.to_html(depth=wanted.depth, title=title) if wanted.links else ""
-        return Shown(svg, page, (), (), (), graph.to_text(depth=wanted.depth), sources)
-    from fxsummary.exporters.tables.summary import VIEWS as TABLES
-
-    view = VIEWS[wanted.view]
-    table = TABLES.get_or_raise(view)(graph, wanted.depth, True, None)
+        return Shown(svg, page, (), (), (), text, sources)
+    table = TABLES[wanted.view](graph, wanted.depth, True, None)
     titles, numbers = [column.title for column in table.columns], [column.right for column in table.columns]
     rows = [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows]
-    return Shown("", "", titles, numbers, rows, graph.to_text(view=view, depth=wanted.depth), sources)
+    return Shown("", "", titles, numbers, rows, text, sources)
 
 
 def _sources(model: nn.Module) -> set[str]:
@@ -193,7 +199,8 @@ def _digest(data: bytes) -> str:
 
 def described(options: Mapping[str, str], shown: Shown) -> str:
     """Return the alternative text of the picture."""
-    return options.get("alt") or f"architecture of {shown.text.partition(' · ')[0]}"
+    noun = options.get("view") if options.get("view") in PICTURES[1:] else "architecture"
+    return options.get("alt") or f"{noun} of {shown.text.partition(' · ')[0]}"
 
 
 def inline(svg: str, alt: str, width: str = "") -> str:
@@ -237,8 +244,8 @@ def page_css() -> str:
     rules = [
         ".fxsummary-number{text-align:right;font-variant-numeric:tabular-nums}",
         ".fxsummary-links{font-size:.85em;margin:.3em 0}",
-        *(f".fxsummary-{view} :is(th,td){{padding:.15em .6em;vertical-align:top}}" for view in VIEWS),
-        *(f".fxsummary-{view} code{{background:none;border:0;padding:0;white-space:nowrap}}" for view in VIEWS),
+        ".fxsummary-table :is(th,td){padding:.15em .6em;vertical-align:top}",
+        ".fxsummary-table code{background:none;border:0;padding:0;white-space:nowrap}",
         ".fx-page{background:#fff}",
     ]
     for scheme, name, value in SCHEMES:

@@ -54,7 +54,6 @@ class ModelDirective(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {
         **dict.fromkeys(OPTIONS, directives.unchanged),
         **dict.fromkeys(render.FLAGS, directives.flag),
-        "view": lambda text: directives.choice(text, tuple(render.VIEWS)),
         "depth": directives.nonnegative_int,
         "class": directives.class_option,
         "name": directives.unchanged,
@@ -74,8 +73,8 @@ class ModelDirective(SphinxDirective):
         for name in shown.files:
             self.env.note_dependency(name)
         alt, caption = described(said, shown), said.get("caption", "")
-        made = self._table(shown, caption) if wanted.view != "picture" else self._figure(wanted, alt, caption)
-        made["classes"] += [f"fxsummary-{wanted.view}", *self.options.get("class", [])]
+        made = self._table(shown, caption) if wanted.kind == "table" else self._figure(wanted, alt, caption)
+        made["classes"] += [f"fxsummary-{wanted.kind}", *self.options.get("class", [])]
         self.set_source_info(made)
         self.add_name(made)
         return [made]
