@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
-from fxsummary.documents import render
+from fxsummary.documents import autodoc, render
 from fxsummary.drawing.style import DARK
 from fxsummary.errors import InputError
 
@@ -234,6 +236,93 @@ def test_sphinx_hostile_names(project: Path, builder: str) -> None:
         html = (project / "out" / "html" / "index.html").read_text()
         assert "<script>alert" not in html and html.count("&lt;script&gt;alert(1)") >= 6
         assert html.count("</figure>") == 1
+
+
+CLASSES = '''
+import torch
+from torch import nn
+
+class Base(nn.Module):
+    """Has no forward."""
+
+class Small(Base):
+    """A small one.
+
+    Args:
+        width: of the layer.
+    """
+
+    def __init__(self, width=8):
+        """Make it."""
+        super().__init__()
+        self.layer = nn.Linear(4, width)
+
+    def forward(self, x):
+        return self.layer(x)
+
+class Undocumented(Small):
+    pass
+
+class Sized(Small):
+    """One whose docstring says how to build it.
+
+    .. fxsummary::
+       :arg: width=13
+       :input: 7x4
+       :view: summary
+    """
+
+    def __init__(self, width):
+        super().__init__(width)
+
+class Needy(Sized):
+    """Needs an argument."""
+
+class Broken(Small):
+    """Fails."""
+
+    def __init__(self):
+        raise RuntimeError("no such luck")
+
+class Outer:
+    """Not a module."""
+
+    class Inner(Small):
+        """Within a class."""
+'''
+
+
+def test_docstrings_without_the_setting() -> None:
+    app = SimpleNamespace(env=SimpleNamespace(temp_data={}), config={autodoc.SETTING: ""})
+    lines = ["A layer.", "", "  .. fxsummary::  ", "     :view: summary"]
+    autodoc._add_model(app, "class", "nn.Linear", nn.Linear, None, lines)
+    assert lines[1:] == ["", "  .. fxsummary:: torch.nn.modules.linear:Linear", "     :view: summary"]
+    for what, value in (("class", nn.ReLU), ("class", int), ("function", nn.ReLU)):
+        text = ["Words."]
+        autodoc._add_model(app, what, "name", value, None, text)
+        assert text == ["Words."]
+
+
+def test_classes_that_autodoc_shows(project: Path) -> None:
+    source = project / "source"
+    (source / "classes.py").write_text(CLASSES)
+    (source / "index.rst").write_text(
+        "Title\n=====\n\n.. automodule:: classes\n   :members:\n   :undoc-members:\n   :member-order: bysource\n"
+    )
+    (source / "conf.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(source)!r})\n"
+        "extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'fxsummary.sphinxext']\n"
+        f"autoclass_content = 'both'\nfxsummary_autodoc = 'model'\n"
+    )
+    built = sphinx(project)
+    assert built.returncode == 0
+    page = (project / "out" / "html" / "index.html").read_text()
+    parts = dict(re.findall(r'id="classes\.([\w.]+)">(.*?)(?=id="classes\.|\Z)', page, re.DOTALL))
+    pictures = {name for name, text in parts.items() if "<figure" in text}
+    assert "7×13" in parts["Sized"] and 'class="fxsummary-table' in parts["Sized"]
+    assert pictures == {"Small", "Undocumented", "Outer.Inner"} and page.count("<figure") == 3
+    assert "docstring of classes.Broken:" in built.stderr and "no such luck" in built.stderr
+    assert built.stderr.count("WARNING") == 1 and "cannot be shown" in parts["Broken"]
 
 
 MARKDOWN = """---

@@ -22,7 +22,7 @@ from sphinx.util.osutil import relative_uri
 from sphinx.util.typing import ExtensionMetadata
 
 from fxsummary import __version__
-from fxsummary.documents import render
+from fxsummary.documents import autodoc, render
 from fxsummary.documents.render import (
     FOLDER,
     OPTIONS,
@@ -182,4 +182,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_post_transform(PictureTransform)
     app.add_css_file(render.CSS)
     app.connect("builder-inited", _write_css)
+    autodoc.connect(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
