@@ -242,7 +242,8 @@ def page_css() -> str:
     A picture has the scheme of the page's mark, and the page's ground. On a page without a mark, it is light on white.
     """
     rules = [
-        ".fxsummary-number{text-align:right;font-variant-numeric:tabular-nums}",
+        ".fxsummary-table :is(th,td){text-align:left}",
+        ".fxsummary-table .fxsummary-number{text-align:right;font-variant-numeric:tabular-nums}",
         ".fxsummary-links{font-size:.85em;margin:.3em 0}",
         ".fxsummary-table :is(th,td){padding:.15em .6em;vertical-align:top}",
         ".fxsummary-table code{background:none;border:0;padding:0;white-space:nowrap}",
