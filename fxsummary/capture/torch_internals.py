@@ -193,16 +193,23 @@ def with_closure(function: FunctionType, held: Sequence[object]) -> FunctionType
 @contextmanager
 def fx_tracing() -> Iterator[Any]:
     """Mark torch.fx as tracing, and yield a patcher that undoes its patches on exit. Lost without it: tracing."""
-    tracing = _symbolic_trace._is_fx_tracing_flag
-    _symbolic_trace._is_fx_tracing_flag = True
+    with _marked(True), _new_patcher() as patcher:
+        _symbolic_trace._patch_wrapped_functions(patcher)
+        yield patcher
+
+
+@contextmanager
+def _with_flag(is_tracing: bool) -> Iterator[None]:
+    before = _symbolic_trace._is_fx_tracing_flag
+    _symbolic_trace._is_fx_tracing_flag = is_tracing
     try:
-        with _new_patcher() as patcher:
-            _symbolic_trace._patch_wrapped_functions(patcher)
-            yield patcher
+        yield
     finally:
-        _symbolic_trace._is_fx_tracing_flag = tracing
+        _symbolic_trace._is_fx_tracing_flag = before
 
 
+_marked: Any = getattr(_symbolic_trace, "_is_fx_tracing_context", _with_flag)
+"""Since torch 2.14 the flag is one of each thread."""
 _new_patcher: Any = getattr(_symbolic_trace, "_new_patcher", _symbolic_trace._Patcher)
 
 MODULE_CALL: Any = _symbolic_trace._orig_module_call

@@ -14,7 +14,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +52,7 @@ def settings(table: str, start: Path | None = None) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Any:
-    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
-    if find_spec(name) is None:
-        return {}  # Python 3.10 can read TOML only if tomli is installed
-    reader = import_module(name)
+    reader: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         return reader.loads(path.read_bytes().decode("utf-8"))
     except (OSError, ValueError) as error:
