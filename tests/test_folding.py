@@ -13,6 +13,7 @@ from unfolding import as_listed, unfolded_as_listed
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.drawing.choose import picture
 from fxsummary.errors import InputError
 from fxsummary.exporters.tables.opening import MOST_ROWS
 from fxsummary.views.blocks import Block, block_tree
@@ -423,6 +424,14 @@ def test_a_loop_is_one_run_of_steps_from_the_first_on() -> None:
     assert re.search(r"×12 steps carry 2×8 +2×8 +496 ", text)
     assert re.search(r"weight matmul +2×8 +Σ 64 ", text) and re.search(r"cell GRUCell 8→8 +2×8 +Σ 432 ", text)
     assert "[:, 0…11]" in text
+
+
+def test_the_picture_of_steps_shows_what_goes_round_with_its_shape() -> None:
+    graph = fxsummary.graph(Recurrent(), torch.zeros(2, 12, 8), trace="record")
+    scene = picture(graph).scene
+    ends = {item.key: item.rows[0].label for item in scene.items()}
+    assert {(ends[a], ends[b]): shape for (a, b), shape in scene.loops.items()} == {("GRUCell", "matmul"): "2×8"}
+    assert not picture(graph, depth=0).scene.loops
 
 
 def test_a_module_called_side_by_side_is_a_run_of_calls() -> None:

@@ -279,6 +279,31 @@ def test_a_chain_is_straight_and_a_skip_enters_from_the_side() -> None:
     assert len(skip) == 3 and skip[-1][1] == (plus.right, plus.y + 15)
 
 
+def test_a_value_that_goes_round_leaves_below_and_enters_from_the_side_inside_its_frame() -> None:
+    keys = ["in", "a", "b", "out"]
+    boxes = {key: Box(key, 120, 22, rows=1, entry=11.0) for key in keys}
+    frame = Box("frame", children=[boxes["a"], boxes["b"]], padding=FRAME)
+    root = Box("root", children=[boxes["in"], frame, boxes["out"]])
+    edges = [Edge(a, b) for a, b in pairwise(keys)]
+    for loop in (Edge("b", "a"), Edge("b", "b")):
+        placed = place(plan(root, edges, loops={loop: 200.0}))
+        check_boxes(root, placed)
+        (wire,) = [wire for wire in placed.wires if wire.value == "b" and wire.targets == (loop.target,)]
+        (label,) = placed.labels
+        end, around, lane = placed.boxes[loop.target], placed.boxes["frame"], wire.points[-2].x
+        assert wire.points[-1] == (end.right, end.y + 11.0)
+        assert placed.boxes["b"].bottom < wire.points[-3].y < around.bottom and end.right < lane < around.right
+        assert label.target == loop.target and label.x + 100 < lane and label.x - 100 > placed.boxes["b"].x + 60
+
+
+def test_a_low_branch_does_not_widen_a_tall_one() -> None:
+    tall = [Box(f"t{i}", 300, 60, rows=3) for i in range(20)]
+    low, end = [Box(key, 200, 22, rows=1) for key in ("c0", "c1")], Box("end", 100, 22, rows=1)
+    edges = [Edge(a.key, b.key) for a, b in pairwise([*tall, end])] + [Edge("c0", "c1"), Edge("c1", "end")]
+    placed, _ = layout(Box("root", children=[*tall, *low, end]), edges, room=2000)
+    assert placed.width < 2 * 300
+
+
 def test_what_would_cross_is_named() -> None:
     """Three skips of which each crosses the others: two can be drawn, one on each side."""
     boxes = [Box(f"n{i}", 60, 30) for i in range(7)]

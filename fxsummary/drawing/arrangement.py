@@ -24,10 +24,12 @@ TALLEST_CARDS, CARD_COLUMNS = 620.0, 3
 NARROWEST = 0.6
 """Width of a column that leaves out all that it can, as a share of its width."""
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
-LEAST_WIDTH = 460.0
+LEAST_WIDTH = 400.0
 """Width of the contents of a page that its heading needs."""
 SHAPED, SHAPED_HEIGHT = 1.0, 1.35
 """How much a shape that people draw is worth, and how much higher it may be."""
+WHOLE_HEIGHT, MUCH_LESS = 1.1, 0.8
+"""How much higher a column may be if it needs much less area than its parts, and what share of it that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Page:
     Attributes:
         filled: total area of its items; left_out: number of steps taken to make it narrower.
         parts: number of parts of the column; shaped: whether it is a U or has two sides.
+        whole: whether it is one column because its parts would leave more of the page empty.
     """
 
     width: float
@@ -73,6 +76,7 @@ class Page:
     left_out: int = 0
     parts: int = 1
     shaped: bool = False
+    whole: bool = False
 
     @property
     def cost(self) -> float:
@@ -94,8 +98,8 @@ class Page:
 
     @property
     def tallest(self) -> float:
-        """Its maximum height: more for a shape that people draw."""
-        return self.format.height * (SHAPED_HEIGHT if self.shaped else 1.0)
+        """Its maximum height: more for a shape that people draw, and for a column that is smaller than its parts."""
+        return self.format.height * (SHAPED_HEIGHT if self.shaped else WHOLE_HEIGHT if self.whole else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,8 @@ class _Search:
         if found is None:
             self._narrow(attempt)
             found = _laid_out(self.scene, self.form, attempt)
+        if found.layout.uneven:
+            return self._try(attempt._replace(shaped=False))
         self.found[attempt] = found
         return found.page.fits
 
@@ -225,7 +231,8 @@ def _laid_out(scene: Scene, form: Format, attempt: _Attempt) -> Arrangement:
         rooms = max(rooms[0], planned.rooms[0]), min(rooms[1], planned.rooms[1])
         if not planned.named:
             layout = place(planned, limits)
-            if layout.parts > 1 and _is_better_whole(layout, form, scene):
+            whole = layout.parts > 1 and _is_better_whole(layout, form, scene)
+            if whole:
                 layout = place(planned)
             if not layout.named:
                 break
@@ -234,23 +241,25 @@ def _laid_out(scene: Scene, form: Format, attempt: _Attempt) -> Arrangement:
     layout = turned_back(layout) if scene.direction == "LR" else layout
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
     size = layout.width + AROUND, layout.height + HEAD
-    page = Page(*size, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped)
+    page = Page(*size, form, max(filled, 1.0), attempt.steps, layout.parts, planned.shaped, whole)
     return Arrangement(measured, layout, page, named, rooms)
 
 
 def _is_better_whole(layout: Layout, form: Format, scene: Scene) -> bool:
     """Return whether a layout in parts has more empty ground than it would have in one part, which has room."""
-    if scene.direction == "LR" or _has_cards(scene) or layout.uncut[1] > form.height - HEAD:
+    if scene.direction == "LR" or _has_cards(scene) or layout.uncut[1] > WHOLE_HEIGHT * form.height - HEAD:
         return False
     (width, height), least = layout.uncut, LEAST_WIDTH
-    return max(width, least) * height < layout.width * layout.height
+    share = 1.0 if height <= form.height - HEAD else MUCH_LESS
+    return max(width, least) * height < share * layout.width * layout.height
 
 
 def _planned(scene: Scene, measured: Measured, room: float, *, shaped: bool) -> Plan:
     shaped, is_turned = shaped and scene.direction == "TB", scene.direction == "LR"
     spacing = TILE_SPACING if is_turned else CARD_SPACING if _has_cards(scene) else STACK_SPACING
     root = turned(measured.root) if is_turned else measured.root
-    return plan(root, scene.edges, spacing, room, scene.encoded if shaped else "", shaped=shaped)
+    value = scene.encoded if shaped else ""
+    return plan(root, scene.edges, spacing, room, value, shaped=shaped, loops=measured.loops)
 
 
 def _has_cards(scene: Scene) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.layout import Box, Header, Padding, Spacing
+from fxsummary.layout import Box, Edge, Header, Padding, Spacing
 
 ROW_HEIGHT = 22.0
 STRIPE = 4.0
@@ -31,10 +31,15 @@ CARD_SPACING = Spacing(vertical=32.0)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Boxes for the layout, and by item key the columns of each table; see `table_columns`."""
+    """Boxes for the layout, and by item key the columns of each table; see `table_columns`.
+
+    Attributes:
+        loops: widths of the shapes of values that go back to the next step.
+    """
 
     root: Box
     columns: dict[str, dict[str, float]]
+    loops: dict[Edge, float] = field(default_factory=dict)
 
 
 def chip_width(text: str) -> float:
@@ -97,7 +102,7 @@ def measure(scene: Scene) -> Measured:
     columns: dict[str, dict[str, float]] = {}
     boxes = {scene.root.key: Box(scene.root.key)}
     cards: list[Box] = []
-    sources = {edge.source for edge in scene.edges}
+    sources = {edge.source for edge in (*scene.edges, *scene.loops)}
     for group in (scene.root, *scene.groups()):
         boxes[group.key].children = children = []
         for child in group.children:
@@ -121,10 +126,11 @@ def measure(scene: Scene) -> Measured:
             boxes[child.key] = box
             children.append(box)
     if scene.direction == "TB":
-        widest = max((card.width for card in cards), default=0.0)
+        widest = max(CARD_WIDTH, *(card.width for card in cards)) if cards else 0.0
         for card in cards:
-            card.width = widest
-    return Measured(boxes[scene.root.key], columns)
+            card.width, card.least = widest, card.width
+    loops = scene.loops if scene.direction == "TB" else {}
+    return Measured(boxes[scene.root.key], columns, {e: text_width(shape, 10, mono=True) for e, shape in loops.items()})
 
 
 def _group_box(group: Group, side: float) -> Box:
@@ -143,7 +149,7 @@ def _card_box(item: Item) -> Box:
     first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
     second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
     second += sum(chip_width(text) + 10 for text, _ in row.chips)
-    width = max(CARD_WIDTH, first + 46, second + 46)
+    width = max(LEAST_TILE, first + 46, second + 46)
     return Box(item.key, width, CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT)
 
 

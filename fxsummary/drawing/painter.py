@@ -17,7 +17,7 @@ from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.shapes import GHOST, bordered, dashes, muted_style, name_style, struck
 from fxsummary.drawing.trunks import Trunks, length_of
 from fxsummary.graph.changes import REMOVED, SIGNS
-from fxsummary.layout import Layout, Point, Rect, Wire
+from fxsummary.layout import Edge, Layout, Point, Rect, Wire
 
 _LINES = (*(f"{line} o-{each}" for each in (REMOVED, GHOST) for line in ("sk", "e")), "sk", "e")
 _HEADS = (*(f"{tip} s-{each}" for each in (REMOVED, GHOST) for tip in ("ah", "ahs")), "ah", "ahs")
@@ -119,7 +119,8 @@ class Painter:
         shapes_of = {item.key: item.shape for item in self.scene.items()}
         for label in self.layout.labels:
             x, y = label.x + self.dx, label.y + self.dy
-            self.wires.append(text(x, y, shapes_of[label.value], 10, "mu m", **MIDDLE))
+            shape = self.scene.loops[Edge(label.value, label.target)] if label.target else shapes_of[label.value]
+            self.wires.append(text(x, y, shape, 10, "mu m", **MIDDLE))
         if self.scene.direction == "TB":
             self._edge_shapes()
 
@@ -130,8 +131,9 @@ class Painter:
         return dashed, not self._is_skip(wire), -length_of(wire.points), wire
 
     def _is_skip(self, wire: Wire) -> bool:
-        """Return whether a wire skips boxes on its way to a sum or a concatenation."""
-        return wire.skips and all(target in self._joins for target in wire.targets)
+        """Return whether a wire skips boxes on its way to a sum or a concatenation, or goes back to the next step."""
+        ends = [(target in self._joins, Edge(wire.value, target) in self.scene.loops) for target in wire.targets]
+        return wire.skips and all(joins or loops for joins, loops in ends)
 
     def _edge_shapes(self) -> None:
         """Paint the output shapes of cards, to the right of the outgoing wire."""

@@ -17,6 +17,7 @@ from fxsummary.graph.records import Repeat
 from fxsummary.layout import Edge
 from fxsummary.text.numbers import clean, common, relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
+from fxsummary.views.carried import Carried, carried_values
 from fxsummary.views.ghosts import are_ghosts
 from fxsummary.views.merger import uncounted
 
@@ -51,6 +52,8 @@ class Composer:
         self.after: dict[str, list[str]] = {}
         self.named: dict[str, list[str]] = {}
         self.names: dict[str, str] = {}
+        self.carried = [*carried_values(subject.graph, subject.whole)]
+        self._cut = {each.source for each in self.carried}, {each.reader for each in self.carried}
         self._name_stand_ins()
         for source, target in self.edges:
             self.before.setdefault(target, []).append(source)
@@ -97,6 +100,7 @@ class Composer:
                     group.children.append(items[entry])
         ends = [Edge(item_of[source].key, item_of[target].key) for source, target in self.edges]
         scene = Scene(page, [edge for edge in dict.fromkeys(ends) if edge.source != edge.target], self.dataflow)
+        scene.loops = _loops(self.carried, {key: item.key for key, item in item_of.items()})
         scene.named = sum(map(len, self.named.values()))
         scene.edges = scene.edges if self.dataflow else [*_in_order(scene)]
         scene.largest = max((row.share or 0.0 for row in scene.rows()), default=0.0)
@@ -138,6 +142,7 @@ class Composer:
                 continue
             form, before = self.form(key), self.before.get(key, [])
             alone = len(before) == 1 and len(self.after[before[0]]) == 1
+            alone = alone and before[0] not in self._cut[0] and key not in self._cut[1]
             item = last if not self.dataflow else item_of.get(before[0]) if alone else None
             row = self._row(key, times)
             if item is None or not self._joins(item, form, row):
@@ -244,6 +249,15 @@ class Composer:
         if run := run_of(self.subject.graph, data):
             path = span(path, relative_path(run.last, base))
         return short(path, labels.LONGEST_PATH)
+
+
+def _loops(carried: Iterable[Carried], item_of: dict[str, str]) -> dict[Edge, str]:
+    """Return the ends of the values that steps carry, each with the first shape and the number of further values."""
+    shapes: dict[Edge, list[str]] = {}
+    for each in carried:
+        edge = Edge(item_of[each.source], item_of[each.reader])
+        shapes.setdefault(edge, []).append(labels.shape_text(each.outputs))
+    return {edge: f"{found[0]} +{len(found) - 1}" if len(found) > 1 else found[0] for edge, found in shapes.items()}
 
 
 def _join(label: str) -> str:

@@ -142,6 +142,7 @@ class Scene:
         page: format of the page; see `fxsummary.drawing.arrangement.FORMATS`.
         named: number of edges that are drawn as names.
         encoded: key of the item whose value one side of the model gives to the other; "" if there are no two sides.
+        loops: values that a step reads from the step before it, from item to item, with their shapes.
     """
 
     root: Group
@@ -158,6 +159,7 @@ class Scene:
     page: str = "screen"
     named: int = 0
     encoded: str = ""
+    loops: dict[Edge, str] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         """Yield all items in reading order."""

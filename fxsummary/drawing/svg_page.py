@@ -22,7 +22,7 @@ from fxsummary.text.html import escape
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
-LEAST_WIDTH, LEGEND_WIDTH = 300.0, 460.0
+LEAST_WIDTH, LEGEND_WIDTH = 300.0, 400.0
 SWATCH = 14.0
 """Width of each colour of the heat scale in the legend."""
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'

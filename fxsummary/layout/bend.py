@@ -7,13 +7,12 @@ from itertools import pairwise
 
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Edge, Label, Point, Wire
-from fxsummary.layout.column import Column
+from fxsummary.layout.column import ABOVE_WIRE, Column
 
 GUTTER, LEAST_GUTTER = 26.0, 44.0
 """Space around the label of a skip, and the least space between two columns."""
 ACROSS = 14.0
 """Height of a wire that leads from one column to another."""
-ABOVE_WIRE = 4.0
 PASSES = 4
 
 

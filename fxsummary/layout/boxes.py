@@ -63,6 +63,7 @@ class Box:
         role: "join" for a sum or a concatenation, which may have boxes at its sides; "source" for a box that may
             be placed at the side of its only reader; "aside" for a box without readers, placed beside its source.
         label: width of the text that describes its value; extent: the size of that value without channels.
+        least: width that its texts need, to which a leaf shrinks in branches; 0 for the same width everywhere.
         rows: number of rows of a table, 0 for other leaves; parallel tables can be placed between two rails.
     """
 
@@ -76,6 +77,7 @@ class Box:
     entry: float | None = None
     overhang: float = 0.0
     role: Literal["", "join", "source", "aside"] = ""
+    least: float = 0.0
     rows: int = 0
     label: float = 0.0
     extent: str = ""
@@ -119,11 +121,12 @@ class Wire:
 
 
 class Label(NamedTuple):
-    """Where the value of a leaf is described: the middle of the baseline of a text."""
+    """Where the value of a leaf is described: the middle of the baseline of a text; ``target``: where it loops to."""
 
     value: str
     x: float
     y: float
+    target: str = ""
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ class Layout:
         upwards: leaves through which values flow from the bottom to the top.
         named: edges that the parts have no room for; the layout is without them.
         parts: number of parts that the column is cut into.
+        uneven: whether one of two sides is much lower than the other.
     """
 
     width: float
@@ -149,6 +153,7 @@ class Layout:
     upwards: set[str] = field(default_factory=set)
     named: list[Edge] = field(default_factory=list)
     parts: int = 1
+    uneven: bool = False
 
 
 def walk(root: Box) -> Iterator[tuple[Box, Box]]:

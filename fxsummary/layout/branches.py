@@ -6,15 +6,19 @@ Chains of children merge into one; chains from one value to one leaf are its bra
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fxsummary.layout.boxes import Box, Spacing, walk
 from fxsummary.layout.units import Flow, Unit
 
 MOST_BESIDE = 2
 RAIL = 18.0
+MOST_WASTE = 60_000.0
+"""Area in px² that branches next to each other may leave empty beyond what they leave below each other."""
 BESIDE_BYPASS = 26.0
 """Space for the wire that leads to a bypass."""
+LEAST_WIDEST = 400.0
+"""Width of the contents of a page that its heading needs."""
 NOTHING = "", ""
 """The source of chains that start with an input."""
 
@@ -76,6 +80,23 @@ def width_of(unit: Unit, spacing: Spacing) -> float:
     return max(max(widths, default=0.0) + padding.left + padding.right, sum(unit.box.header))
 
 
+def height_of(unit: Unit, spacing: Spacing) -> float:
+    """Return about how high a unit is."""
+    if unit.kind == "leaf":
+        return unit.box.height + spacing.vertical
+    heights = [height_of(inner, spacing) for inner in unit.units]
+    if unit.kind == "branches" and not unit.rails:
+        return max(heights)
+    return sum(heights) + unit.box.padding.top + unit.box.padding.bottom
+
+
+def _narrowest(unit: Unit) -> Unit:
+    """Return a unit in which each leaf is as narrow as its texts allow."""
+    if unit.kind == "leaf":
+        return replace(unit, box=replace(unit.box, width=unit.box.least)) if unit.box.least else unit
+    return replace(unit, units=[_narrowest(inner) for inner in unit.units])
+
+
 class _Reduction:
     """The reduction of one group; nodes are chains of units.
 
@@ -114,7 +135,11 @@ class _Reduction:
             self.sources[at] = self.sources[at] or {NOTHING}
 
     def _put_aside(self) -> None:
-        """Put what nothing reads, but by its name, beside its only source, or beside a neighbour if it has none."""
+        """Put what nothing reads, but by its name, beside its only source, or beside a neighbour if it has none.
+
+        What ends a chain is put beside it only if the group becomes no wider than it becomes lower.
+        """
+        ending: list[tuple[Unit, _Node]] = []
         for at, (unit,) in list(self.chains.items()):
             if unit.kind != "leaf" or unit.box.role != "aside" or unit.beside or len(self.sources[at]) != 1:
                 continue
@@ -126,10 +151,37 @@ class _Reduction:
             hosts = [self.chains[each][0] for each in around if each in self.chains and each != at]
             for host in hosts:
                 fits = self._holds(width_of(host, self.spacing) + self.spacing.horizontal + unit.box.width)
-                if host.kind == "leaf" and host.right is None and host.box.role != "aside" and fits:
-                    host.put_beside(unit.box, rightwards=True)
-                    self._remove(at)
-                    break
+                if not fits or host.kind != "leaf" or host.right is not None or host.box.role == "aside":
+                    continue
+                if self.readers[source] == {at} and source in self.chains:
+                    ending.append((host, at))
+                else:
+                    self._put_at(host, at)
+                break
+        if ending:
+            self._put_ends(ending)
+
+    def _put_ends(self, ending: list[tuple[Unit, _Node]]) -> None:
+        """Put the ends of chains beside what they read if that makes the group smaller."""
+        units = [unit for chain in self.chains.values() for unit in chain]
+        widest = max(LEAST_WIDEST, *(width_of(unit, self.spacing) for unit in units))
+        right = max(LEAST_WIDEST / 2, *(self._right(unit) for unit in units))
+        height = sum(height_of(unit, self.spacing) for unit in units)
+        saved = sum(height_of(self.chains[at][0], self.spacing) for _, at in ending)
+        for host, at in ending:
+            beside = self.spacing.horizontal + self.chains[at][0].box.width
+            if (host.box.width / 2 + beside - right) * height <= widest * saved:
+                self._put_at(host, at)
+
+    def _right(self, unit: Unit) -> float:
+        """Return about how far a unit reaches to the right of the spine."""
+        if unit.kind == "leaf" and unit.right is not None:
+            return unit.box.width / 2 + self.spacing.horizontal + unit.right.width
+        return width_of(unit, self.spacing) / 2
+
+    def _put_at(self, host: Unit, at: _Node) -> None:
+        host.put_beside(self.chains[at][0].box, rightwards=True)
+        self._remove(at)
 
     def _put_beside(self) -> None:
         """Place a source at the side of its only reader, if the reader has another source."""
@@ -220,9 +272,10 @@ class _Reduction:
         if bypasses and (bypass := self._bypass(join, branches)):
             self._remove(bypass[0])
             return [source, target]
-        made = Unit("branches", units=[Unit("column", units=chain) for chain in units], value=self.value)
+        columns = [Unit("column", units=[_narrowest(unit) for unit in chain]) for chain in units]
+        made = Unit("branches", units=columns, value=self.value)
         made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
-        if not made.rails and not self._holds(width_of(made, self.spacing)):
+        if not made.rails and (not self._holds(width_of(made, self.spacing)) or self._wastes(made)):
             return []
         self.place[id(made)] = self.place[id(join)] - 0.5
         self.chains[branches[0]] = [made]
@@ -232,6 +285,12 @@ class _Reduction:
 
     def _holds(self, width: float) -> bool:
         return self.room.holds(width + self.around)
+
+    def _wastes(self, branches: Unit) -> bool:
+        """Return whether branches leave less ground empty if they stand below each other."""
+        sizes = [(width_of(each, self.spacing), height_of(each, self.spacing)) for each in branches.units]
+        widths, heights = [width for width, _ in sizes], [height for _, height in sizes]
+        return sum(widths) * max(heights) > max(widths) * sum(heights) + MOST_WASTE
 
     def _are_tables(self, nodes: list[_Node]) -> bool:
         units = [unit for node in nodes for unit in self.chains[node]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fxsummary.layout.bands import Bands, Span
 from fxsummary.layout.body import Body, Opening
-from fxsummary.layout.boxes import Box, Edge, Point, Rect, Spacing, Wire
+from fxsummary.layout.boxes import Box, Edge, Label, Point, Rect, Spacing, Wire
 from fxsummary.layout.line import Arc, Lane, Line
 from fxsummary.layout.places import Place, entry_of, foot_of, head_of
 from fxsummary.layout.stack import TAP, Frame, Stack
@@ -14,6 +14,9 @@ from fxsummary.layout.units import LEFT, RIGHT
 
 LANE = 13.0
 """Distance from a box to the first lane, and from a lane to the enclosing frame."""
+BESIDE_LABEL = 6.0
+"""Space between a lane, or the spine, and the description of a value that goes back up."""
+ABOVE_WIRE = 4.0
 LEANS = 0.0, 25.0, 50.0, 75.0, 100.0, 125.0
 """Distances by which tables may be moved to the left."""
 
@@ -25,7 +28,7 @@ class Column(Stack):
         bodies: contents of the stops that are branches, by number.
         incoming: edges that enter the first stop from above; outgoing: edges that leave the last one downwards.
         rises: whether it will be turned upside down, so that frames need room for their headers at the end.
-        leans: whether tables may be moved to the left if the column is narrower then, because of its headers.
+        leans: whether tables may be moved to the left if the column is narrower then.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Column(Stack):
     def _lanes(self, bands: Bands, arcs: list[Arc]) -> tuple[float, float]:
         """Give each lane in a frame its distance from the spine, and return the extents of the contents."""
         lanes: dict[tuple[Lane, int], list[float]] = {}
+        least: dict[tuple[Lane, int], float] = {}
         for arc in arcs:
             if arc.box is not None and arc.drops:
                 self._move_bypass(arc, arc.box, bands)
@@ -108,10 +112,12 @@ class Column(Stack):
                 ends = sorted((self._tap(arc), self._entry(arc)))
                 low, high = lanes.get((arc.lane, arc.side), ends)
                 lanes[arc.lane, arc.side] = [min(low, ends[0]), max(high, ends[1])]
+                if arc.loops:
+                    least[arc.lane, arc.side] = self.line.loops[Edge(arc.value, arc.target)] + 2 * BESIDE_LABEL
         extents = {LEFT: bands.left, RIGHT: bands.right}
         for lane in sorted(lanes, key=lambda lane: (lanes[lane][1] - lanes[lane][0], lane)):
             (low, high), side = lanes[lane], lane[1]
-            self.offsets[lane] = offset = bands.reach(side, low, high) + LANE
+            self.offsets[lane] = offset = max(bands.reach(side, low, high) + LANE, least.get(lane, 0.0))
             bands.add_beside(side, low - 4, high + 4, offset + self.spacing.track - LANE)
             extents[side] = max(extents[side], offset)
         return extents[LEFT], extents[RIGHT]
@@ -129,6 +135,8 @@ class Column(Stack):
 
     def _tap(self, arc: Arc) -> float:
         """y at which an arc leaves the spine."""
+        if arc.loops:
+            return self.loops[arc.tail]
         if arc.enters and arc.frame is not None:
             return self.taps[arc.tail, arc.frame.key]
         return self.taps.get((arc.tail, ""), self.places[arc.tail].bottom + TAP)
@@ -206,3 +214,5 @@ class Column(Stack):
                 target = self.body.boxes[arc.target]
                 points.append(Point(target.right if arc.side == RIGHT else target.x, y))
         self.body.wires.append(Wire(arc.value, (arc.target,), tuple(points), place.body is None, skips=True))
+        if arc.loops:
+            self.body.labels.append(Label(arc.value, x / 2, tap - ABOVE_WIRE, arc.target))

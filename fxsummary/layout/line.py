@@ -7,13 +7,13 @@ the fourth in a bundle, is not drawn: its value is named at both ends.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge
 from fxsummary.layout.units import LEFT, RIGHT, Flow, Unit
 
-Lane = tuple[str, bool, str]
+Lane = tuple[str, bool, bool, str]
 
 MOST_LANES = 3
 """Maximum number of lanes side by side."""
@@ -41,6 +41,7 @@ class Arc:
         trunk: whether its value also goes on along the spine.
         box: the bypass that it leads to, beside its target; drops: whether it comes down onto that from above.
         side: right or left.
+        loops: whether it goes back up, and leaves the spine before any frame closes.
     """
 
     value: str
@@ -53,11 +54,12 @@ class Arc:
     box: Box | None = None
     drops: bool = False
     side: int = RIGHT
+    loops: bool = False
 
     @property
     def span(self) -> tuple[float, float]:
         """Start and end along the spine: stops are at even numbers, the gaps between them at odd ones."""
-        start = self.tail * 2 + (1.5 if self.enters else 1.0)
+        start = self.tail * 2 + (1.5 if self.enters else 0.5 if self.loops else 1.0)
         return min(start, self.head * 2.0), max(start, self.head * 2.0)
 
     @property
@@ -67,9 +69,9 @@ class Arc:
         return range(int(2 * start), int(2 * end))
 
     @property
-    def lane(self) -> tuple[str, bool, str]:
+    def lane(self) -> Lane:
         """Arcs of one value share a lane if they leave the spine together and lie in the same frame."""
-        return self.value, self.enters, self.frame.key if self.frame else ""
+        return self.value, self.enters, self.loops, self.frame.key if self.frame else ""
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Line:
         steps: values that go from a stop to the next, by the number of the former, with their targets.
         named: edges that are not drawn.
         openings: stops and leaves that a wire from the left side enters.
+        loops: widths of the descriptions of values that go back up, by their ends.
         lonely: leaves beside others without a wire between them.
     """
 
@@ -89,6 +92,7 @@ class Line:
     named: list[Edge] = field(default_factory=list)
     openings: list[tuple[int, str]] = field(default_factory=list)
     lonely: set[str] = field(default_factory=set)
+    loops: Mapping[Edge, float] = field(default_factory=dict)
 
 
 def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
@@ -97,7 +101,7 @@ def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> 
     Args:
         values: values that come from the left side.
     """
-    line = Line([*_stops(units)])
+    line = Line([*_stops(units)], loops=flow.loops)
     number = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
     inputs = {leaf.key for stop in line.stops for leaf in stop.unit.inputs()}
     outputs = {leaf.key for stop in line.stops for leaf in stop.unit.outputs()}
@@ -125,6 +129,9 @@ def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> 
                 line.openings.append((tail, key))
             elif source not in number and (tail > 0 or key not in inputs):
                 line.named.append(Edge(source, key))
+    for edge in flow.loops:
+        if edge.source in outputs and edge.target in inputs:
+            line.arcs.append(Arc(*edge, number[edge.source], number[edge.target], loops=True))
     for arc in line.arcs:
         _tap(line, arc)
     _choose_sides(line)
@@ -161,7 +168,7 @@ def _choose_sides(line: Line) -> None:
     """Choose the sides of all arcs, shorter ones first; arcs that would cross or be too many are named instead."""
     choice = _Choice()
     for arc in sorted(line.arcs, key=lambda each: (each.span[1] - each.span[0], each.span)):
-        if not choice.takes(arc):
+        if not choice.takes(arc) and not arc.loops:
             line.named.append(Edge(arc.value, arc.target))
     line.arcs = []
     _Sides(line).place(choice.sets())
@@ -276,7 +283,7 @@ class _Sides:
     def _take(self, arc: Arc) -> None:
         lanes = [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]
         if any(len(each | {arc.lane}) > MOST_LANES for each in lanes) or self._is_blocked(arc, arc.side):
-            self.line.named.append(Edge(arc.value, arc.target))
+            self.line.named += [Edge(arc.value, arc.target)] * (not arc.loops)
             return
         for each in lanes:
             each.add(arc.lane)

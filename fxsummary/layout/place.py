@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
@@ -15,7 +15,7 @@ from fxsummary.layout.line import Line, line_of
 from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
-from fxsummary.layout.sides import next_to_the_other, split
+from fxsummary.layout.sides import LEAST_EVEN, next_to_the_other, split
 from fxsummary.layout.units import Flow, Unit
 
 NO_LIMITS = Limits()
@@ -74,6 +74,7 @@ def plan(
     value: str = "",
     *,
     shaped: bool = True,
+    loops: Mapping[Edge, float] | None = None,
 ) -> Plan:
     """Return the arrangement of boxes.
 
@@ -82,6 +83,8 @@ def plan(
         edges: edges between different leaves.
         room: maximum width of branches placed next to each other.
         shaped: whether to look for a U.
+        loops: values that go back to a leaf above, or to the same one, with the widths of their descriptions; they
+            are drawn where there is room.
         value: a leaf whose value one side of the graph reads from the other; "" for a graph without sides.
 
     Raises:
@@ -89,7 +92,7 @@ def plan(
     """
     spacing = spacing or Spacing()
     _check(root, edges)
-    flow, inside = Flow(edges), Room(room)
+    flow, inside = Flow(edges, loops), Room(room)
     sides = split(root, flow, value) if value else None
     bend = bend_of(root, flow) if shaped else None
     if bend is not None:
@@ -132,7 +135,7 @@ def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
     padding = plan.root.padding
     layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom, uncut)
     x, y = padding.left + body.left, padding.top
-    layout.named = named
+    layout.named, layout.uneven = named, placer.uneven
     layout.labels = [label._replace(x=label.x + x, y=label.y + y) for label in body.labels]
     layout.upwards = body.upwards
     layout.parts = max((len(unit.units) for unit in walk_units(units) if unit.kind == "parts"), default=1)
@@ -174,7 +177,7 @@ class _Placer:
     """Lays out units, with all units inside them, each of those once."""
 
     def __init__(self, lines: _Lines, spacing: Spacing) -> None:
-        self.lines, self.flow, self.spacing = lines, lines.flow, spacing
+        self.lines, self.flow, self.spacing, self.uneven = lines, lines.flow, spacing, False
         self.bodies: dict[Unit, Body] = {}
         self.kinds = {"parts": self._parts, "branches": self._branches, "sides": self._sides, "bend": self._bend}
 
@@ -190,7 +193,8 @@ class _Placer:
         """Return units as one column, with the edges that enter and leave it at its ends."""
         line = self.lines.of(units, values)
         inner = {at: self._inside(stop.unit) for at, stop in enumerate(line.stops) if stop.unit.units}
-        return Column(line, inner, self.spacing, incoming, outgoing, rises=rises, leans=bool(values))
+        leans = bool(values) or any(arc.box is not None for arc in line.arcs)
+        return Column(line, inner, self.spacing, incoming, outgoing, rises=rises, leans=leans)
 
     def _inside(self, unit: Unit) -> Body:
         if unit not in self.bodies:
@@ -203,6 +207,7 @@ class _Placer:
 
     def _sides(self, unit: Unit) -> Body:
         left, right = (self.column(side.units, values=(unit.value,)).lay_out() for side in unit.units)
+        self.uneven = min(left.height, right.height) < LEAST_EVEN * max(left.height, right.height)
         return next_to_the_other(left, right, unit.value)
 
     def _bend(self, unit: Unit) -> Body:

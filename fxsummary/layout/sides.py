@@ -9,6 +9,8 @@ from fxsummary.layout.units import Flow
 GUTTER = 40.0
 MOST_GROWTH = 1.12
 """Growth of the page up to which a column is moved down so that the first wire across is straight."""
+LEAST_EVEN = 0.5
+"""Height of the lower column, as a share of the higher one, from which both stand next to each other."""
 LAST_ROW = 11.0
 """Distance of the wire that leaves a table from its lower border."""
 

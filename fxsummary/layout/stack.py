@@ -15,6 +15,8 @@ UNDER_HEADER, OVER_FIRST = 4.0, 12.0
 """Space between two headers, and between a header and the first box."""
 TAP, BELOW_TAP = 12.0, 15.0
 """Space between a box and a wire that leaves the spine below it, and between that wire and the next box."""
+LOOP = 4.0
+"""Space above a wire that goes back up, for the description of its value."""
 UNRELATED = 14.0
 """Space between two boxes without a wire between them."""
 ABOVE = 8.0
@@ -38,8 +40,9 @@ class Stack:
     Attributes:
         places: the stops with their sizes; frames: the frames around them, by key.
         taps: y at which wires leave the spine, by the stop above and the frame that they enter before, or "".
+        loops: y at which wires that go back up leave the spine, by the stop above.
         numbers: number of the stop of each leaf.
-        tapped: stops below which a wire leaves the column.
+        tapped: stops below which a wire leaves the column; looped: those below which one goes back up.
         extra: space to add before stops.
         starts, ends: numbers of the first and the last stop in each frame.
     """
@@ -47,7 +50,9 @@ class Stack:
     def __init__(self, line: Line, bodies: dict[int, Body], spacing: Spacing, *, rises: bool = False) -> None:
         self.line, self.spacing, self.rises = line, spacing, rises
         self.numbers = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
-        self.tapped = {arc.tail for arc in line.arcs if not arc.enters}
+        self.tapped = {arc.tail for arc in line.arcs if not arc.enters and not arc.loops}
+        self.looped = {arc.tail for arc in line.arcs if arc.loops}
+        self.loops: dict[int, float] = {}
         self.extra: dict[int, float] = {}
         self.ends = {frame.key: at for at, stop in enumerate(line.stops) for frame in stop.frames}
         self.starts = {frame.key: at for at, stop in reversed([*enumerate(line.stops)]) for frame in stop.frames}
@@ -90,7 +95,7 @@ class Stack:
             frames = place.stop.frames
             closed = [frame for frame in before if frame not in frames]
             opened = [frame for frame in frames if frame not in before]
-            y = self._close(closed, y)
+            y = self._close(closed, self._loop(at - 1, y))
             wired = at - 1 in self.line.steps
             if at:
                 y = self._gap(at - 1, y, bool(closed), bool(opened), wired=wired, tapped=at - 1 in self.tapped)
@@ -99,11 +104,16 @@ class Stack:
             place.y = y
             y = place.bottom
             before = frames
-        y = self._close(list(before), y)
+        y = self._close(list(before), self._loop(len(self.places) - 1, y))
         if len(self.places) - 1 in self.tapped:
             y += TAP
             self.taps[len(self.places) - 1, ""] = y
         self.body.height = y
+
+    def _loop(self, at: int, y: float) -> float:
+        if at in self.looped:
+            self.loops[at] = y = y + TAP + LOOP
+        return y
 
     def _close(self, frames: list[Box], y: float) -> float:
         for number, frame in enumerate(reversed(frames)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,9 +83,14 @@ class Unit:
 
 
 class Flow:
-    """The edges by source and by target, in reading order."""
+    """The edges by source and by target, in reading order.
 
-    def __init__(self, edges: Iterable[Edge]) -> None:
+    Attributes:
+        loops: values that go back to a leaf above, or to the same one, with the widths of their descriptions.
+    """
+
+    def __init__(self, edges: Iterable[Edge], loops: Mapping[Edge, float] | None = None) -> None:
+        self.loops = loops or {}
         self.sources: dict[str, list[str]] = {}
         self.readers: dict[str, list[str]] = {}
         for source, target in edges:

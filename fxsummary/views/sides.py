@@ -40,7 +40,8 @@ def _made_apart(graph: ModelGraph, key: str, whole: int) -> int:
     """Return the FLOPs that make a value, if it parts a graph into two sides; or else 0."""
     left, after = closure([key], graph.sources), closure(graph.readers(key), graph.readers)
     crossing = [node for node in left if any(reader not in left for reader in graph.readers(node))]
-    begins = [node for node in graph if node not in left and node not in after]
+    left_or_after = closure([*left], graph.readers)
+    begins = [node for node in graph if node not in left_or_after]
     if len(crossing) > MOST_CROSSING or not begins:
         return 0
     made, own = (sum(over_copies(graph.nodes[node], "flops") for node in part) for part in (left, begins))
