@@ -28,6 +28,8 @@ from fxsummary.layout import (
     turned_back,
     walk,
 )  # fmt: skip
+from fxsummary.layout.body import Body
+from fxsummary.layout.sides import are_uneven
 
 EPS = 0.05
 FRAME = Padding(26, 14, 8, 14)
@@ -302,6 +304,24 @@ def test_a_low_branch_does_not_widen_a_tall_one() -> None:
     edges = [Edge(a.key, b.key) for a, b in pairwise([*tall, end])] + [Edge("c0", "c1"), Edge("c1", "end")]
     placed, _ = layout(Box("root", children=[*tall, *low, end]), edges, room=2000)
     assert placed.width < 2 * 300
+
+
+def test_leaves_in_branches_shrink_to_their_texts_without_changing_the_boxes() -> None:
+    boxes = {key: Box(key, 200, 50, least=80 if key in "ab" else 0) for key in ("in", "a", "b", "out")}
+    root = Box("root", children=[*boxes.values()])
+    edges = [Edge("in", "a"), Edge("in", "b"), Edge("a", "out"), Edge("b", "out")]
+    for room, width in ((600.0, 80), (100.0, 200)):
+        placed, _ = layout(root, edges, room=room)
+        assert placed.boxes["a"].width == placed.boxes["b"].width == width and placed.boxes["in"].width == 200
+    assert {box.width for box in boxes.values()} == {200}
+
+
+def test_two_sides_are_uneven_if_they_fill_too_little_of_their_ground() -> None:
+    def side(width: float, height: float) -> Body:
+        return Body(width / 2, width / 2, height)
+
+    assert not are_uneven(side(100, 1000), side(100, 410)) and are_uneven(side(100, 1000), side(100, 390))
+    assert not are_uneven(side(300, 1000), side(100, 100)) and are_uneven(side(100, 50), side(190, 1000))
 
 
 def test_what_would_cross_is_named() -> None:

@@ -6,15 +6,16 @@ Chains of children merge into one; chains from one value to one leaf are its bra
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fxsummary.layout.boxes import Box, Spacing, walk
+from fxsummary.layout.extents import height_of, narrowest, width_of
 from fxsummary.layout.units import Flow, Unit
 
 MOST_BESIDE = 2
-RAIL = 18.0
-MOST_WASTE = 60_000.0
-"""Area in px² that branches next to each other may leave empty beyond what they leave below each other."""
+MOST_GROUND = 1.5
+"""Ground that branches take next to each other, as a multiple of what they take below each other: for two of the same
+width, the lower one is a third as high as the other."""
 BESIDE_BYPASS = 26.0
 """Space for the wire that leads to a bypass."""
 LEAST_WIDEST = 400.0
@@ -67,34 +68,6 @@ def units_of(group: Box, flow: Flow, spacing: Spacing, room: Room, value: str = 
         ]
         made[each.key] = _Reduction(units, flow, spacing, room, around[each.key], value).run()
     return made[group.key]
-
-
-def width_of(unit: Unit, spacing: Spacing) -> float:
-    """Return about how wide a unit is."""
-    if unit.kind == "leaf":
-        return unit.box.width + sum(spacing.horizontal + box.width for _, box in unit.beside)
-    widths = [width_of(inner, spacing) for inner in unit.units]
-    if unit.kind == "branches":
-        return max(widths) + 2 * RAIL if unit.rails else sum(widths) + spacing.horizontal * (len(widths) - 1)
-    padding = unit.box.padding
-    return max(max(widths, default=0.0) + padding.left + padding.right, sum(unit.box.header))
-
-
-def height_of(unit: Unit, spacing: Spacing) -> float:
-    """Return about how high a unit is."""
-    if unit.kind == "leaf":
-        return unit.box.height + spacing.vertical
-    heights = [height_of(inner, spacing) for inner in unit.units]
-    if unit.kind == "branches" and not unit.rails:
-        return max(heights)
-    return sum(heights) + unit.box.padding.top + unit.box.padding.bottom
-
-
-def _narrowest(unit: Unit) -> Unit:
-    """Return a unit in which each leaf is as narrow as its texts allow."""
-    if unit.kind == "leaf":
-        return replace(unit, box=replace(unit.box, width=unit.box.least)) if unit.box.least else unit
-    return replace(unit, units=[_narrowest(inner) for inner in unit.units])
 
 
 class _Reduction:
@@ -272,7 +245,7 @@ class _Reduction:
         if bypasses and (bypass := self._bypass(join, branches)):
             self._remove(bypass[0])
             return [source, target]
-        columns = [Unit("column", units=[_narrowest(unit) for unit in chain]) for chain in units]
+        columns = [Unit("column", units=[narrowest(unit) for unit in chain]) for chain in units]
         made = Unit("branches", units=columns, value=self.value)
         made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
         if not made.rails and (not self._holds(width_of(made, self.spacing)) or self._wastes(made)):
@@ -287,10 +260,10 @@ class _Reduction:
         return self.room.holds(width + self.around)
 
     def _wastes(self, branches: Unit) -> bool:
-        """Return whether branches leave less ground empty if they stand below each other."""
+        """Return whether branches take much more ground than if they stood below each other."""
         sizes = [(width_of(each, self.spacing), height_of(each, self.spacing)) for each in branches.units]
         widths, heights = [width for width, _ in sizes], [height for _, height in sizes]
-        return sum(widths) * max(heights) > max(widths) * sum(heights) + MOST_WASTE
+        return sum(widths) * max(heights) > MOST_GROUND * max(widths) * sum(heights)
 
     def _are_tables(self, nodes: list[_Node]) -> bool:
         units = [unit for node in nodes for unit in self.chains[node]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fxsummary.layout.body import Body, Opening
 from fxsummary.layout.boxes import Edge, Point, Rect, Spacing, Wire
-from fxsummary.layout.branches import RAIL
+from fxsummary.layout.extents import RAIL
 from fxsummary.layout.units import Unit
 
 ENDS = 14.0

@@ -15,7 +15,7 @@ from fxsummary.layout.line import Line, line_of
 from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
-from fxsummary.layout.sides import LEAST_EVEN, next_to_the_other, split
+from fxsummary.layout.sides import are_uneven, next_to_the_other, split
 from fxsummary.layout.units import Flow, Unit
 
 NO_LIMITS = Limits()
@@ -207,7 +207,7 @@ class _Placer:
 
     def _sides(self, unit: Unit) -> Body:
         left, right = (self.column(side.units, values=(unit.value,)).lay_out() for side in unit.units)
-        self.uneven = min(left.height, right.height) < LEAST_EVEN * max(left.height, right.height)
+        self.uneven = are_uneven(left, right)
         return next_to_the_other(left, right, unit.value)
 
     def _bend(self, unit: Unit) -> Body:

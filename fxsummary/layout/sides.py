@@ -9,8 +9,9 @@ from fxsummary.layout.units import Flow
 GUTTER = 40.0
 MOST_GROWTH = 1.12
 """Growth of the page up to which a column is moved down so that the first wire across is straight."""
-LEAST_EVEN = 0.5
-"""Height of the lower column, as a share of the higher one, from which both stand next to each other."""
+LEAST_FILLED = 0.7
+"""Share of their ground that two columns fill if they stand next to each other; columns are about 70 % full, so that
+no more than half of it is empty."""
 LAST_ROW = 11.0
 """Distance of the wire that leaves a table from its lower border."""
 
@@ -30,6 +31,12 @@ def split(root: Box, flow: Flow, value: str) -> tuple[list[Box], list[Box]] | No
             return None
         sides[0 if True in on else 1].append(child)
     return sides if all(sides) else None
+
+
+def are_uneven(left: Body, right: Body) -> bool:
+    """Return whether too much is empty below one of two columns."""
+    filled = left.width * left.height + right.width * right.height
+    return filled < LEAST_FILLED * (left.width + right.width) * max(left.height, right.height)
 
 
 def next_to_the_other(left: Body, right: Body, value: str) -> Body:
