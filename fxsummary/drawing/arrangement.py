@@ -146,10 +146,13 @@ class _Search:
         if self._best[1].page.shaped:
             self._try_steps([_Attempt(steps, shaped=True) for steps in self.form.steps[1:]])
         if not self._best[1].page.fits and not _is_hopeless(self._best[1]):
-            several = range(1, 4 if self.form.columns > 1 else 2)
-            for parts in several:
-                self._try(_Attempt(0, parts))
-            self._try_steps([_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in several])
+            most = 3 if self.form.columns > 1 else 1
+            self._try(_Attempt(0, most))
+            if not _is_hopeless(self.found[_Attempt(0, most)]):
+                several = range(1, most + 1)
+                for parts in several:
+                    self._try(_Attempt(0, parts))
+                self._try_steps([_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in several])
         elif self._best[1].page.fits and self._best[1].page.parts > 1:
             self._try_steps([_Attempt(steps) for steps in self.form.steps[1:-1]])
         attempt, best = self._best
@@ -187,22 +190,28 @@ class _Search:
         return None
 
     def _try_steps(self, attempts: list[_Attempt]) -> None:
-        """Make attempts until one fits; none but those that leave out most if they do not fit."""
+        """Make attempts until one fits, but none with a number of parts that does not fit with most texts left out."""
         page = self._best[1].page
         if not attempts or (page.fits and page.parts == 1):
             return
         most = [attempt for attempt in attempts if attempt.steps == attempts[-1].steps]
-        if _is_hopeless(self._best[1]) or sum(self._try(attempt) for attempt in most) == 0:
+        if _is_hopeless(self._best[1]):
             return
+        fitting = {attempt.parts for attempt in most if self._try(attempt)}
         for attempt in attempts:
-            if attempt not in self.found and self._try(attempt):
+            if attempt.parts in fitting and attempt not in self.found and self._try(attempt):
                 return
 
 
 def _is_hopeless(found: Arrangement) -> bool:
-    """Return whether it is too high, and would be in as many parts as can stand next to each other."""
+    """Return whether it is too high, and would be in as many parts as can stand next to each other.
+
+    Branches stand below each other if there is less room: then only the area counts, not the width.
+    """
     form, (width, height) = found.page.format, found.layout.uncut
-    parts = min(form.columns, max(1, int((form.width - AROUND) / (NARROWEST * width + GUTTER))))
+    beside = (form.width - AROUND) / (NARROWEST * width + GUTTER)
+    has_branches = found.rooms[0] > 0
+    parts = min(form.columns, max(1.0, beside if has_branches else int(beside)))
     return found.page.height > found.page.tallest and height / parts > form.height
 
 
