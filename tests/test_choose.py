@@ -14,6 +14,7 @@ from torch import nn
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.drawing import choose
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
 from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import UNREAD, block_tree
@@ -93,6 +94,27 @@ def test_cheap_operations_share_a_row_only_if_the_picture_is_too_large() -> None
     labels = [data["label"] for _, data in many.graph.nodes(data=True)]
     assert labels.count("Linear") == 12
     assert choose.picture(fxsummary.graph(Written(30), torch.zeros(4, 8)), depth=1).rows > MOST_ROWS
+
+
+def test_branches_stand_below_each_other_where_parts_then_fit_the_page() -> None:
+    picture = choose.picture(graph_of("torchvision.inception_v3"))
+    assert arrange(picture.scene).page.parts == 2 and picture.rows > 60 and not picture.excess
+
+
+def test_a_pattern_of_closed_modules_opens_no_class() -> None:
+    graph = graph_of("torchvision.swin_t")
+    closed, opened = (choose.picture(graph, depth=depth) for depth in (3, 5))
+    assert any(block.is_pattern for block in block_tree(closed.graph).walk())
+    assert choose.unseen_flops(closed) > 0.9 * (graph.totals.flops or 0) and not choose.unseen_flops(opened)
+
+
+def test_a_picture_that_is_too_high_names_the_largest_depth_found_to_fit() -> None:
+    graph = graph_of("torchvision.swin_t")
+    fitting = Fitting(graph, shown(graph))
+    fitting.best()
+    picture = fitting.compose(fitting.closed(5))
+    fitting.note_excess(picture, None)
+    assert picture.excess.endswith("depth=3 fits a page")
 
 
 def test_only_the_first_block_of_a_class_is_open_if_not_all_fit() -> None:

@@ -144,13 +144,16 @@ class Fitting:
         """Note on a picture that it is larger than a page, if it is.
 
         Args:
-            depth: levels of modules open in it; None for `best`, which has tried every level from 1 on.
+            depth: levels of modules open in it; None for `best`, of whose attempts the smaller ones may fit.
         """
         page = self._page(picture)
         if page.fits:
             return
-        smaller = range(0 if depth is None else min(depth, self.nesting()) - 1, -1, -1)
-        fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).fits), 0)
+        plain = replace(self, joins=False)
+        smaller = range(self.nesting() if depth is None else min(depth, self.nesting()) - 1, 0, -1)
+        graphs = ((d, plain.closed(d)) for d in smaller)
+        tried = ((d, graph) for d, graph in graphs if depth is not None or (False, *graph) in self.pictures)
+        fitting = next((d for d, graph in tried if self._page(plain.compose(graph)).fits), 0)
         wide = page.width > page.format.width
         side = f"{page.width:,.0f} px wide" if wide else f"{page.height:,.0f} px high"
         picture.excess = f"{side}, with {picture.rows} rows and their connections; depth={fitting} fits a page"
@@ -287,7 +290,7 @@ def _needs_too_many_rows(graph: ModelGraph) -> bool:
 
 def unseen_flops(picture: Picture) -> int:
     """Return the FLOPs in closed modules whose classes the picture does not open."""
-    opened = {block.type for block in block_tree(picture.graph).walk()}
+    opened = {block.type for block in block_tree(picture.graph).walk() if not block.is_pattern}
     return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
 
 
