@@ -432,6 +432,8 @@ def test_the_picture_of_steps_shows_what_goes_round_with_its_shape() -> None:
     ends = {item.key: item.rows[0].label for item in scene.items()}
     assert {(ends[a], ends[b]): shape for (a, b), shape in scene.loops.items()} == {("GRUCell", "matmul"): "2×8"}
     assert not picture(graph, depth=0).scene.loops
+    entry = "value for the next step"
+    assert entry in graph.to_svg() and entry not in graph.to_svg(depth=0)
 
 
 def test_a_module_called_side_by_side_is_a_run_of_calls() -> None:

@@ -23,6 +23,8 @@ from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
 LEAST_WIDTH, LEGEND_WIDTH = 300.0, 400.0
+LOOP = "loop"
+"""Kind of the legend entry of a value that goes round."""
 SWATCH = 14.0
 """Width of each colour of the heat scale in the legend."""
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
@@ -55,7 +57,8 @@ def draw(scene: Scene, theme: str = "auto", sheet: Sheet = PLAIN) -> str:
     style = stylesheet(theme, heat=heated, changes=bool(scene.changes), ghosts=ghosts, scope=f".fx-{theme}")
     arranged = arrange(scene)
     placed, facts = arranged.layout, wrapped(scene.facts, max(LEGEND_WIDTH, arranged.layout.width))
-    head = heading(scene.title, facts, _legend_entries(scene), placed.width, sheet, heated=heated)
+    entries = _legend_entries(scene, loops=any(label.target for label in placed.labels))
+    head = heading(scene.title, facts, entries, placed.width, sheet, heated=heated)
     painter = Painter(scene, placed, arranged.measured, (head.width - placed.width) / 2, head.bottom + 26)
     height = float(ceil(head.bottom + 26 + placed.height + MARGIN))
     names = f"{scene.title} architecture", scene.title, scene.description
@@ -143,7 +146,7 @@ def wrapped(facts: str, width: float) -> list[str]:
     return lines
 
 
-def _legend_entries(scene: Scene) -> list[Entry]:
+def _legend_entries(scene: Scene, *, loops: bool) -> list[Entry]:
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows if not (row.ghost and row.kind == "parameter")} | {
         kind for row in rows for _, kind in row.chips
@@ -151,6 +154,8 @@ def _legend_entries(scene: Scene) -> list[Entry]:
     entries = [Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
     if NAME in kinds:
         entries.append(Entry(NAME, "value from elsewhere, or that goes there, by name"))
+    if loops:
+        entries.append(Entry(LOOP, "value for the next step", 26, 11))
     if any(row.ghost for row in rows):
         entries.append(Entry(GHOST, "not needed: never called, or nothing reads it"))
     if any(row.share is not None and bar_shown(row) for row in rows):
@@ -198,6 +203,8 @@ def draw_legend(
 def _mark(kind: str, x: float, y: float, heated: bool) -> str:
     if kind in SIGNS:
         return "".join(change_mark(kind, x + 7, y - 3))
+    if kind == LOOP:
+        return element("path", d=f"M{number(x)} {number(y - 3)}H{number(x + 20)}", class_="sk")
     if kind == "heat":
         return "".join(_heat_swatch(step, x, y) for step in range(HEAT_STEPS))
     if kind in MARKS_WITH_SHARES or kind == _NUMBER:
