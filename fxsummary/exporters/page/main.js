@@ -79,7 +79,23 @@ function focusRow(row) {
 /* --- URLs --------------------------------------------------------------------------------------- */
 
 const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
-const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}`;
+const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}${openHere(path)}`;
+
+/** Return the level of the picture and the rows that are open in it, as the end of a URL. */
+function openHere(path) {
+  const keys = [...opened].filter((key) => key.startsWith(`${path}@${state.level}/`));
+  return keys.length ? `;${keys.map((key) => key.slice(path.length + 1))}` : "";
+}
+
+/** Open what a URL says, and nothing else, in the picture of a module; return the level, or undefined if nothing is open. */
+function reopen(path, ends) {
+  const level = Number.parseInt(ends);
+  if (!views.get(path).levels[level]) return undefined;
+  for (const key of [...opened].filter((each) => each.startsWith(`${path}@${level}/`))) opened.delete(key);
+  for (const end of ends.split(",")) opened.add(`${path}@${end}`);
+  state.path = null; // draw it again
+  return level;
+}
 
 function decoded(text) {
   try {
@@ -128,12 +144,13 @@ function nearestView(path) {
 
 /** Show the target of the URL; the model itself if it is unknown. */
 function followAddress() {
-  const [path, key] = location.hash.slice(1).split(":").map(decoded);
+  const [address, ends = ""] = location.hash.slice(1).split(";");
+  const [path, key] = address.split(":").map(decoded);
   const operation = ofOperation(operations.get(key));
   const target = resolved(path);
   if (views.has(target)) {
     const level = operation ? levelWith(views.get(target), data.operations.indexOf(operation.operation)) : -1;
-    show(target, level < 0 ? undefined : level, operation);
+    show(target, reopen(target, ends) ?? (level < 0 ? undefined : level), operation);
   } else {
     const thing = ofModule(modules.get(target)) || ofOperation(operations.get(path));
     show("", undefined, null);
