@@ -81,22 +81,6 @@ function focusRow(row) {
 const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
 const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}${openHere(path)}`;
 
-/** Return the level of the picture and the rows that are open in it, as the end of a URL. */
-function openHere(path) {
-  const keys = [...opened].filter((key) => key.startsWith(`${path}@${state.level}/`));
-  return keys.length ? `;${keys.map((key) => key.slice(path.length + 1))}` : "";
-}
-
-/** Open what a URL says, and nothing else, in the picture of a module; return the level, or undefined if nothing is open. */
-function reopen(path, ends) {
-  const level = Number.parseInt(ends);
-  if (!views.get(path).levels[level]) return undefined;
-  for (const key of [...opened].filter((each) => each.startsWith(`${path}@${level}/`))) opened.delete(key);
-  for (const end of ends.split(",")) opened.add(`${path}@${end}`);
-  state.path = null; // draw it again
-  return level;
-}
-
 function decoded(text) {
   try {
     return decodeURIComponent(text);
