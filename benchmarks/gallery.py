@@ -76,7 +76,8 @@ def index(rows: Sequence[Row]) -> str:
 
 HEAD = """# Gallery
 
-{models} models, drawn by `g.render("model.svg")`; `make gallery` draws them again."""
+{models} models, drawn by `g.render("model.svg")`; `make gallery` draws them again. Ten of them
+[beside other tools](beside.md)."""
 FIGURES = """## Figures
 
 Computed from the SVG files: size in px; the share of 24 px cells without anything in them; crossings of wires with

@@ -18,6 +18,7 @@ const faultsOfThePicture = () => {
                 found.push(`${name} overlaps ${other}`);
         }));
         const wires = [...place.children].filter((each) => each.matches("path.e, path.sk"));
+        const rim = place.parentNode.querySelector(":scope > .opening")?.getBoundingClientRect(); // of an opened module
         const lines = wires.flatMap((wire) => segmentsOf(pointsOf(wire)).map((ends) => {
             const [a, b] = ends.map(([x, y]) => new DOMPoint(x, y).matrixTransform(wire.getScreenCTM()));
             const [left, right, top, bottom] = [Math.min(a.x, b.x), Math.max(a.x, b.x), Math.min(a.y, b.y), Math.max(a.y, b.y)];
@@ -28,7 +29,9 @@ const faultsOfThePicture = () => {
             const at = (way) => wire.getPointAtLength(way).matrixTransform(matrix);
             const near = ({ x, y }, by, places) => places.some(([own, box]) =>
                 own !== wire && box.left - by < x && x < box.right + by && box.top - by < y && y < box.bottom + by);
-            const isHeld = (end) => near(end, 3, boxes) || near(end, 3, lines) || near(end, 18, boxes.filter(isOpen));
+            const isOnFrame = ({ y }) => rim && (Math.abs(y - rim.top - HEAD) < 3 || Math.abs(y - rim.bottom) < 3);
+            const isHeld = (end) =>
+                near(end, 3, boxes) || near(end, 3, lines) || near(end, 18, boxes.filter(isOpen)) || isOnFrame(end);
             if (!isHeld(at(0)) || !isHeld(at(length))) found.push(`${place.dataset.picture}: wire ${name} has a loose end`);
             for (let way = 6; way < length - 6; way += 6)
                 if (near(at(way), -3, boxes)) {

@@ -139,13 +139,79 @@ def test_a_module_opens_in_place_by_mouse(page_of: Open) -> None:
     assert page.locator("#stage .inside .inside").count() == 1
     conv = page.locator("#stage .inside .inside [data-i]", has=page.get_by_text("conv2", exact=True))
     conv.click()
-    assert address(page) == "#:layer2_0_conv2"
+    assert address(page).startswith("#:layer2_0_conv2;")
     assert page.locator("#stage .ring.in").count() == 1 and page.locator("#stage .ring.out").count() == 1
     assert abs(page.locator("#stage .ring:not(.in):not(.out)").bounding_box()["y"] - conv.bounding_box()["y"]) < 6
     page.locator("#stage .shut").first.click()
     assert page.locator("#stage .inside").count() == 1
     page.locator("#stage .shut").click()
     assert page.locator("#stage .inside").count() == 0 and rows(page) == 13
+
+
+def test_the_address_names_what_is_open(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    page.click("#collapse")
+    page.click("#collapse")
+    page.locator("#stage .open").nth(1).click()
+    row(page, "Bottleneck").dblclick()
+    link, shown = page.evaluate("location.hash"), rows(page)
+    page.reload()
+    assert rows(page) == shown and page.locator("#stage .inside .inside").count() == 1
+    page.locator("#tree .row", has_text="layer3").click()
+    page.go_back()
+    assert page.evaluate("location.hash") == link and page.locator("#stage .inside").count() == 2
+    page.evaluate("location.hash = '#;0/999,0/x,/'")  # of another page
+    page.locator("#stage .inside").first.wait_for(state="detached")
+    assert page.locator("#stage svg").is_visible()
+
+
+class Joined(nn.Module):
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return self.left(x).relu() + self.right(y).sigmoid()
+
+
+class Inputs(nn.Module):
+    """A module with one input, and one with two."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.one = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        self.two = Joined()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.two(self.one(x), x)
+
+
+def test_the_ends_of_an_opened_module(page_of: Open) -> None:
+    """The wires of the only input and output lead to the frame; several inputs keep their names."""
+    page = page_of(fxsummary.graph(Inputs(), torch.empty(2, 8)))
+    page.evaluate("open('', null, 0)")
+    row(page, "Joined").dblclick()
+    assert page.locator("#stage .inside .f-terminal").count() >= 2
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(
+        "Boolean(document.activeElement.querySelector('.f-terminal') && selectedRow().closest('.inside'))"
+    )
+    page.keyboard.press("Escape")  # closes the module around it, although the input has a row outside too
+    assert page.locator("#stage .inside").count() == 0
+    row(page, "Sequential").dblclick()
+    assert page.locator("#stage .inside [data-i]").count() and page.locator("#stage .inside .f-terminal").count() == 0
+    faults = page.evaluate(f"(() => {{ {FAULTS.read_text()}\nzoomTo(1); return faultsOfThePicture(); }})()")
+    assert faults == []
+
+
+def test_a_badge_lies_above_the_outline_of_its_card(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    page.evaluate("open('layer1', null, 0)")
+    badges = page.locator("#stage [data-i] > .badge")
+    assert badges.count() >= 1
+    assert badges.evaluate_all("(all) => all.map((badge) => badge.matches('.line ~ .badge:not(:has(~ .line))'))") == [
+        True
+    ]
 
 
 def test_the_page_in_the_frame_of_a_notebook(page_of: Open, folder: Path) -> None:
@@ -307,6 +373,12 @@ def test_zoom(page_of: Open) -> None:
     page.mouse.wheel(0, -400)
     page.keyboard.up("Control")
     page.wait_for_function(f"document.querySelector('#stage svg').clientWidth > {svg['width']}")
+
+
+def test_fit_shows_a_very_tall_picture_whole(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    page.evaluate("picture.svg.setAttribute('viewBox', '0 0 900 30000'); fit()")
+    assert page.locator("#stage svg").bounding_box()["height"] <= page.locator("#stage").bounding_box()["height"]
 
 
 def test_every_view_can_be_shown(page_of: Open) -> None:

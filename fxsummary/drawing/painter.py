@@ -233,8 +233,8 @@ class Painter:
         return "".join(
             [
                 *parts,
-                shapes.badge(*badge, row.copied) if repeated else "",
                 shapes.outline(box, bordered(row, "line"), 8),
+                shapes.badge(*badge, row.copied) if repeated else "",
             ]
         )
 

@@ -20,15 +20,46 @@ function build(level, trail) {
   }
   for (const frame of svg.querySelectorAll("[data-m]"))
     name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
-  if (!open.length) return svg;
+  const isInside = trail.includes("/");
+  if (!open.length && !isInside) return svg;
   const parts = partsOf(svg);
   for (const [row, module, key] of open) insert(parts, row, framed(build(views.get(module.path).levels[0], key), module, key));
+  const ends = isInside ? withoutPills(parts) : [];
   redraw(parts);
+  const [, top, , height] = numbersIn(svg.getAttribute("viewBox"));
+  for (const [{ element, head, points }, end] of ends) {
+    points.at(-end)[1] = top + end * height;
+    element.setAttribute("d", roundedPath(points));
+    if (end) head?.remove();
+  }
   return svg;
+}
+
+/** Take out the pill of the only input, and that of the only output below it; return their wires, which lead on to the frame. */
+function withoutPills({ svg, tables, wires }) {
+  const pills = tables.filter(({ rows }) => rows[0]?.querySelector(":scope > .f-terminal"));
+  const isRead = ({ rows: [row] }) => wires.some(({ element }) => element.dataset.v === row.dataset.i);
+  const [inputs, outputs] = [pills.filter(isRead), pills.filter((pill) => !isRead(pill))];
+  const ends = [];
+  if (inputs.length !== 1) return ends;
+  const [spine] = middleOf(inputs[0]);
+  [inputs, outputs].forEach((found, end) => {
+    const [pill] = found;
+    const own = wires.filter((wire) => wire.tables[end] === pill && isSame(wire.points.at(-end)[0], spine));
+    const beyond = (y, height) => (end ? y > pill.y : y + height < pill.y + pill.height);
+    const isAcross = ({ x, y, width, height }) => x < spine && spine < x + width && beyond(y, height);
+    if (found.length !== 1 || !own.length || tables.some(isAcross)) return;
+    tables.splice(tables.indexOf(pill), 1);
+    pill.element.remove();
+    ends.push(...own.map((wire) => [wire, end]));
+    if (!end) svg.dataset.spine = spine;
+  });
+  return ends;
 }
 
 /** Return the x at which a picture starts: the middle of its first box. */
 function spineOf(svg) {
+  if (svg.dataset.spine) return Number(svg.dataset.spine);
   const first = svg.querySelector(":scope > [data-b]");
   if (!first) return 0;
   const [x, , width] = numbersIn(first.dataset.b);
@@ -78,13 +109,14 @@ function toggle(key) {
   const before = rowWith(key).getBoundingClientRect();
   if (!opened.delete(key)) opened.add(key);
   showPicture(views.get(state.path).levels[state.level]);
-  zoomTo(picture.zoom);
+  picture.fits = null;
   const row = rowWith(key);
   const after = row.getBoundingClientRect();
   stage.scrollLeft += after.left - before.left;
   stage.scrollTop += after.top - before.top;
-  pick(picture.things.get(row));
-  row.focus({ preventScroll: true });
+  state.thing = null;
+  row.focus({ preventScroll: true }); // selects it if it was reached by keyboard
+  if (!state.thing) pick(picture.things.get(row));
 }
 
 /** Return the rows of the modules that are open in place around a row, outermost first. */
@@ -101,4 +133,20 @@ function shut(row) {
   const key = own && opened.has(own) ? own : picture.keys.get(rowsAround(row).at(-1));
   if (key) toggle(key);
   return key !== undefined;
+}
+
+/** Return the level of the picture and the rows that are open in it, as the end of a URL. */
+function openHere(path) {
+  const keys = [...opened].filter((key) => key.startsWith(`${path}@${state.level}/`));
+  return keys.length ? `;${keys.map((key) => key.slice(path.length + 1))}` : "";
+}
+
+/** Open what a URL says, and nothing else, in the picture of a module; return the level, or undefined if nothing is open. */
+function reopen(path, ends) {
+  const level = Number.parseInt(ends);
+  if (!views.get(path).levels[level]) return undefined;
+  for (const key of [...opened].filter((each) => each.startsWith(`${path}@${level}/`))) opened.delete(key);
+  for (const end of ends.split(",")) opened.add(`${path}@${end}`);
+  state.path = null; // draw it again
+  return level;
 }

@@ -79,7 +79,7 @@ function focusRow(row) {
 /* --- URLs --------------------------------------------------------------------------------------- */
 
 const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
-const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}`;
+const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}${openHere(path)}`;
 
 function decoded(text) {
   try {
@@ -128,12 +128,13 @@ function nearestView(path) {
 
 /** Show the target of the URL; the model itself if it is unknown. */
 function followAddress() {
-  const [path, key] = location.hash.slice(1).split(":").map(decoded);
+  const [address, ends = ""] = location.hash.slice(1).split(";");
+  const [path, key] = address.split(":").map(decoded);
   const operation = ofOperation(operations.get(key));
   const target = resolved(path);
   if (views.has(target)) {
     const level = operation ? levelWith(views.get(target), data.operations.indexOf(operation.operation)) : -1;
-    show(target, level < 0 ? undefined : level, operation);
+    show(target, reopen(target, ends) ?? (level < 0 ? undefined : level), operation);
   } else {
     const thing = ofModule(modules.get(target)) || ofOperation(operations.get(path));
     show("", undefined, null);

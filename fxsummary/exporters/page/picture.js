@@ -15,6 +15,7 @@ function showPicture(level) {
   for (const each of [picture.things, picture.rows, picture.keys]) each.clear();
   picture.svg = build(level, `${state.path}@${state.level}`);
   picture.svg.setAttribute("role", "group");
+  scale();
   stage.replaceChildren(picture.svg);
   paintHeat();
 }
@@ -42,7 +43,12 @@ function describe({ module, operation }) {
   return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs, changed].filter(Boolean).map(clean);
 }
 
-const rowOf = (thing) => picture.rows.get(thing.module || thing.operation);
+/** Return the row of something: the focused one if there are several, as an input also has in a module that is open. */
+function rowOf(thing) {
+  const focused = document.activeElement;
+  return same(picture.things.get(focused) ?? null, thing) ? focused : picture.rows.get(thing.module || thing.operation);
+}
+
 const placeIn = (each) => each.closest("[data-picture]:not(.stage)"); // a picture on the stage, or inside another
 
 /** Return the rows that a row reads and the rows that read it, with the wires between. */
@@ -79,15 +85,19 @@ function highlight(row) {
   const found = neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
   picture.svg.classList.toggle("chosen", found.wires.length > 0);
   found.wires.forEach(([wire, side]) => wire.classList.add(side));
-  for (const side of ["in", "out"]) found[side].filter(Boolean).forEach((each) => outline(each, side));
-  outline(row, "");
+  const sides = ["in", "out"].flatMap((side) => found[side].filter(Boolean).map((each) => [each, side]));
+  const outlines = [...sides, [row, ""]].map((each) => [...each, placeOfRow(each[0])]); // all before the first is drawn
+  outlines.forEach((each) => outline(...each));
 }
 
-function outline(row, side) {
-  const box = row.getBBox();
-  const svg = row.ownerSVGElement;
-  const { e, f } = svg.getScreenCTM().inverse().multiply(row.getScreenCTM());
-  const around = drawn(svg, "g", { class: "around", transform: `translate(${e} ${f})` });
+/** Return the box of a row, and how far it is moved. */
+function placeOfRow(row) {
+  const { e, f } = row.ownerSVGElement.getScreenCTM().inverse().multiply(row.getScreenCTM());
+  return { box: row.getBBox(), x: e, y: f };
+}
+
+function outline(row, side, { box, x, y } = placeOfRow(row)) {
+  const around = drawn(row.ownerSVGElement, "g", { class: "around", transform: `translate(${x} ${y})` });
   drawn(around, "rect", {
     class: `ring ${side}`,
     x: box.x - 2,
@@ -168,15 +178,20 @@ function kindSwatch(kind) {
 
 const sizeOf = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
 
+/** Give the picture the size of the zoom. */
+function scale() {
+  const [width, height] = sizeOf(picture.svg);
+  picture.svg.style.width = `${width * picture.zoom}px`;
+  picture.svg.style.height = `${height * picture.zoom}px`;
+}
+
 function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const before = picture.svg.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
-  const [width, height] = sizeOf(picture.svg);
   const old = picture.zoom;
   picture.fits = null;
-  picture.zoom = Math.min(4, Math.max(0.1, zoom));
-  picture.svg.style.width = `${width * picture.zoom}px`;
-  picture.svg.style.height = `${height * picture.zoom}px`;
+  picture.zoom = Math.min(4, Math.max(0.02, zoom));
+  scale();
   showZoom(picture.zoom);
   const after = picture.svg.getBoundingClientRect();
   const ratio = picture.zoom / old;

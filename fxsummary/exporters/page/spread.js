@@ -30,6 +30,7 @@ function partsOf(svg) {
     const next = element.nextElementSibling;
     return { element, head: next?.matches(".ah, .ahs") ? next : null, points: pointsOf(element) };
   });
+  for (const wire of wires) wire.tables = [wire.points[0], wire.points.at(-1)].map((end) => tables.find((table) => touches(table, end)));
   const texts = [...svg.querySelectorAll(":scope > text, :scope > circle")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
   return { svg, tables, frames, wires, texts };
 }
@@ -103,7 +104,15 @@ function split(parts, table, row) {
   table.rows.length = at;
   table.height = height * at;
   parts.tables.push(made);
+  release(parts, table, made);
   return made;
+}
+
+/** Attach the ends of wires that no longer touch a table to another one, or to none. */
+function release(parts, table, to) {
+  for (const { tables, points } of parts.wires)
+    for (const end of [0, 1])
+      if (tables[end] === table && !touches(table, points.at(-end))) tables[end] = to;
 }
 
 /** Put an opened module below a row: move everything below it down, and everything next to it aside. */
@@ -117,6 +126,7 @@ function insert(parts, row, inner) {
   const isBelow = (x, y) => y >= cut - 0.5 && column[0] < x && x < column[1];
   const down = (each) => (each === lower || (each !== table && isBelow(...middleOf(each))) ? space : 0);
   shift(parts, () => 0, (x, y) => (isBelow(x, y) ? space : 0), (each, y) => (each === table && !lower && y >= cut - 0.5 ? space : down(each)));
+  release(parts, table, undefined); // they start below what was opened
   const [left, right] = obstacles(parts, [table, lower], centre, cut, cut + space);
   const asideLeft = Math.max(0, left - (centre - inner.spine - ROOM));
   const asideRight = Math.max(0, centre + inner.width - inner.spine + ROOM - right);
@@ -148,9 +158,9 @@ function shift(parts, dx, dy, ofTable) {
   for (const wire of parts.wires) {
     const corners = wire.points.map(([x, y]) => [x + dx(x), y + dy(x, y)]);
     level(wire.points, corners);
-    for (const back of [false, true]) {
-      const [old, now] = back ? [wire.points.toReversed(), corners.toReversed()] : [wire.points, corners];
-      const at = parts.tables.find((table) => touches(table, old[0]));
+    for (const end of [0, 1]) {
+      const [old, now] = end ? [wire.points.toReversed(), corners.toReversed()] : [wire.points, corners];
+      const at = wire.tables[end];
       if (at) follow(old, now, moved(at, old[0][1]));
     }
     wire.points = straight(corners);
