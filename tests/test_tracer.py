@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+import fxsummary
 from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of, tensor_names
 from fxsummary.capture.nodes import STACK, new_node
 from fxsummary.capture.operations import memo
@@ -257,3 +258,28 @@ def test_signatures_have_numbers_of_their_own() -> None:
     assert memo.number_of(same) == number != memo.number_of(other)
     memo.clear()
     assert memo.number_of(one) != number
+
+
+class _AsksForClasses(nn.Module):
+    """Branches on the class of an input and of a result, as code does that takes tensors or lists of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.asks_later = False
+
+    def forward(self, x: Tensor) -> Any:
+        y = self.fc(x) if isinstance(x, Tensor) else x
+        if self.asks_later:
+            parts = y.chunk(2, dim=1)
+            y = torch.cat(parts[::-1], dim=1) if isinstance(parts, tuple) else y
+        return y
+
+
+@pytest.mark.parametrize(("asks_later", "way"), [(False, "symbolic"), (True, "recorded")])
+def test_a_question_for_a_class_is_answered_as_for_a_tensor(asks_later: bool, way: str) -> None:
+    model = _AsksForClasses()
+    model.asks_later = asks_later
+    graph = fxsummary.graph(model, torch.empty(5, 4))
+    assert (graph.captured_by, graph.totals.flops, graph.totals.unread_parameters) == (way, 2 * 5 * 16, 0)
+    assert any(data["target"] == "chunk" for _, data in graph.nodes(data=True)) == asks_later

@@ -17,10 +17,20 @@ import torch
 _SKIPPED = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep)
 
 
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+_PACKAGES = ("site-packages", "dist-packages")
+
+
 @cache
 def is_user_file(filename: str) -> bool:
     """Whether a file belongs neither to torch nor to fxsummary."""
     return not filename.startswith(_SKIPPED) and not filename.startswith("<")
+
+
+@cache
+def is_standard(filename: str) -> bool:
+    """Whether a file belongs to the standard library."""
+    return filename.startswith((_STANDARD, "<frozen")) and not any(each in filename for each in _PACKAGES)
 
 
 @cache

@@ -5,8 +5,10 @@ Each name has one test in tests/test_torch_internals.py.
 
 from __future__ import annotations
 
+import builtins
 import dis
 import importlib
+import keyword
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -276,7 +278,11 @@ def _without_number(name: str) -> str:
 def _is_plain(candidate: str) -> bool:
     """Whether torch.fx would keep the candidate, apart from a number at its end."""
     is_name = candidate.isidentifier() and candidate.isascii()
-    return is_name and candidate not in fx.graph._illegal_names and not candidate[-1:].isdigit()
+    return is_name and candidate not in _ILLEGAL and not candidate[-1:].isdigit()
+
+
+_ILLEGAL: Any = getattr(fx.graph, "_illegal_names", {*keyword.kwlist, *vars(builtins), *fx.graph._custom_builtins})
+"""Names that torch.fx changes."""
 
 
 def name_of_target(graph: fx.Graph, target: Any) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
+import os
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx import proxy as torch_fx
 
+from fxsummary.capture.source import is_standard, is_user_file
 from fxsummary.capture.structures import Kwargs
 from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
 
@@ -89,12 +92,36 @@ class Reference(weakref.ref["fx.Proxy"]):
     node: fx.Node
 
 
+def _is_asked() -> bool:
+    """Whether code of the model asks for the class of a proxy, as ``isinstance`` does, and would take it for no tensor.
+
+    The code of torch and of torch.fx knows proxies, except for that of the operators that take functions.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and is_standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    file = "" if frame is None else frame.f_code.co_filename
+    return bool(file) and (is_user_file(file) or _TAKE_FUNCTIONS in file)
+
+
+_TAKE_FUNCTIONS = os.path.join("torch", "_higher_order_ops")
+
+
 class Proxy(_Short, fx.Proxy):
     """A traced value."""
 
     def __init__(self, node: fx.Node, tracer: Any) -> None:
         super().__init__(node, tracer)
         tracer.watch(self, node)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class for ``isinstance``: an input is a tensor; what an operation returns may be something else."""
+        if not _is_asked():
+            return type(self)
+        if self.node.op == "placeholder":
+            return torch.Tensor
+        raise torch_fx.TraceError("control flow depends on the class of a value")
 
 
 class ParameterProxy(Proxy):
@@ -103,6 +130,11 @@ class ParameterProxy(Proxy):
     def __init__(self, node: fx.Node, tracer: object, tensor: torch.Tensor) -> None:
         super().__init__(node, tracer)
         self.tensor = tensor
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class for ``isinstance``."""
+        return type(self.tensor) if _is_asked() else type(self)
 
     def __getattr__(self, name: str) -> Any:
         if name == "data":
