@@ -51,7 +51,8 @@ def _show(options: argparse.Namespace) -> int:
     _check(exporter, given)
     if exporter.name == _TEXT and not options.width and options.output == STDOUT:
         given["width"] = width()
-    return _put(exporter(graph_of(options), **given), exporter, options)
+    result = exporter(graph_of(options), **given)
+    return _put(_ended(result) if isinstance(result, str) else result, exporter, options)
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -99,7 +100,7 @@ def _put(result: Any, exporter: Exporter, options: argparse.Namespace) -> int:
     """Write a result to stdout or to a file."""
     is_text = isinstance(result, str)
     if options.output != STDOUT:
-        files.write(Path(options.output), _ended(result).encode() if is_text else result)
+        files.write(Path(options.output), result.encode() if is_text else result)
     elif not is_text:
         sys.stdout.buffer.write(result)
     elif exporter.name == _TEXT:

@@ -16,6 +16,7 @@ from torch.fx import proxy as torch_fx
 
 from fxsummary.capture.source import is_standard, is_user_file
 from fxsummary.capture.structures import Kwargs
+from fxsummary.capture.symbolic.classes import is_tensor
 from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
 
 
@@ -100,8 +101,9 @@ def _is_asked() -> bool:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and is_standard(frame.f_code.co_filename):
         frame = frame.f_back
-    file = "" if frame is None else frame.f_code.co_filename
-    return bool(file) and (is_user_file(file) or _TAKE_FUNCTIONS in file)
+    if frame is None or "isinstance" not in frame.f_code.co_names:  # torch's functions in C ask, too
+        return False
+    return is_user_file(frame.f_code.co_filename) or _TAKE_FUNCTIONS in frame.f_code.co_filename
 
 
 _TAKE_FUNCTIONS = os.path.join("torch", "_higher_order_ops")
@@ -116,10 +118,10 @@ class Proxy(_Short, fx.Proxy):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """The class for ``isinstance``: an input is a tensor; what an operation returns may be something else."""
+        """The class for ``isinstance``: that of a tensor, unless an operation may return something else."""
         if not _is_asked():
             return type(self)
-        if self.node.op == "placeholder":
+        if is_tensor(self.node, self.tracer.modules_by_path):
             return torch.Tensor
         raise torch_fx.TraceError("control flow depends on the class of a value")
 

@@ -45,6 +45,7 @@ class SymbolicTracer(fx.Tracer):
         self.taken: dict[str, tuple[object, tuple[fx.Node, ...]]] = {}
         self._inputs = inputs
         self._subject = subject
+        self.modules_by_path = subject.modules
         self._device = subject.device
         self._paths = first_paths(subject.modules)
         self.tensor_attrs: Any = constants(subject.modules)
