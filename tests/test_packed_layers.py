@@ -11,10 +11,14 @@ import torch
 from torch import Tensor, nn
 
 import fxsummary
+from fxsummary.capture.inputs.example import Inputs
+from fxsummary.capture.recorded.recorder import result_of
+from fxsummary.capture.subject import Subject
 from fxsummary.errors import ForwardError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals
 from fxsummary.graph.saved import loads
+from fxsummary.graph.spec import TensorSpec
 from zoo.operators import define_torchvision_operators
 
 define_torchvision_operators()
@@ -116,6 +120,18 @@ def test_such_a_layer_is_shown_as_a_linear_layer(make: Callable[[], nn.Module]) 
     training = graph.training()
     assert training.unknown and training.is_assumed and training.forward_flops == totals.flops
     assert loads(graph.to_json()).totals == totals
+
+
+def test_what_forward_returns_is_known_without_the_kernel() -> None:
+    result = result_of(Subject(nn.Sequential(_higgs())), Inputs({"input": TensorSpec((ROWS, IN), "float32")}))
+    assert (result.shape, result.device.type) == ((ROWS, OUT), "meta")
+
+
+def test_an_error_of_a_hook_of_such_a_layer_is_raised() -> None:
+    layer = _higgs()
+    layer.register_forward_pre_hook(lambda module, args: args[0].no_such_attribute)
+    with pytest.raises(ForwardError, match="no_such_attribute"):
+        fxsummary.graph(nn.Sequential(layer), torch.randn(ROWS, IN))
 
 
 def test_inputs_that_such_a_layer_does_not_take_are_rejected() -> None:

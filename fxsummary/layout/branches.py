@@ -110,7 +110,7 @@ class _Reduction:
     def _put_aside(self) -> None:
         """Put what nothing reads, but by its name, beside its only source, or beside a neighbour if it has none.
 
-        The end of a chain is put beside it only if the group does not grow in width by more than it shrinks in height.
+        The end of a chain goes beside it only if the group then takes no more space.
         """
         ending: list[tuple[Unit, _Node]] = []
         for at, (unit,) in list(self.chains.items()):

@@ -38,14 +38,14 @@ class MissingKernelError(Exception):
         )
 
 
-def failed_module(error: BaseException, calls: CodeType) -> tuple[nn.Module, object]:
-    """Return the innermost module in whose call an exception was raised, and its arguments.
+def failed_module(error: BaseException, calls: CodeType) -> tuple[nn.Module, object] | None:
+    """Return the innermost module in whose call an exception was raised, and its arguments; None if it was in none.
 
     Args:
         calls: the code of the function that calls modules.
     """
     frames = [frame.f_locals for frame, _ in walk_tb(error.__traceback__) if frame.f_code is calls]
-    return frames[-1]["module"], (frames[-1]["args"], frames[-1]["kwargs"])
+    return (frames[-1]["module"], (frames[-1]["args"], frames[-1]["kwargs"])) if frames else None
 
 
 def is_linear(module: nn.Module, given: object) -> bool:

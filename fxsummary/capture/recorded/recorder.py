@@ -72,6 +72,7 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
     try:
         recorder.run(inputs, replay and subject.replay)
     except MissingKernelError as missing:
+        let_go(missing)
         recorder.finish()
         subject.without_kernel.add(missing.kind)
         recording = record(subject, inputs, replay=replay, budget=budget)
@@ -101,8 +102,12 @@ def result_of(subject: Subject, inputs: Inputs) -> Any:
     try:
         recorder.run(inputs, subject.replay)
         return recorder.copied_result()
+    except MissingKernelError as missing:
+        let_go(missing)
+        subject.without_kernel.add(missing.kind)
     finally:
         recorder.finish()
+    return result_of(subject, inputs)
 
 
 class _Recorder:
@@ -152,12 +157,13 @@ class _Recorder:
             MissingKernelError: the layer that failed can be shown as another one.
         """
         reason = str(error).strip().partition("\n")[0]
-        module, given = missing_kernels.failed_module(error, Calls.module_call.__code__)
-        if missing_kernels.is_linear(module, given):
-            let_go(error)
-            raise MissingKernelError(type(module), reason)
-        if missing_kernels.has_weights_of_unknown_form(module):
-            return f"forward of {type(module).__name__} does not run here: {reason}"
+        failed = missing_kernels.failed_module(error, Calls.module_call.__code__)
+        if failed is not None and type(failed[0]) not in self._subject.without_kernel:  # else a hook of it failed
+            if missing_kernels.is_linear(*failed):
+                let_go(error)
+                raise MissingKernelError(type(failed[0]), reason)
+            if missing_kernels.has_weights_of_unknown_form(failed[0]):
+                return f"forward of {type(failed[0]).__name__} does not run here: {reason}"
         if isinstance(error, ImportError):
             return f"an import failed: {reason}"
         return reason if is_limit_of_meta(error) else None

@@ -15,9 +15,8 @@ _SEVERAL = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention, nn.AdaptiveLogSof
 
 def is_tensor(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     """Whether the value of a node is a tensor; False if it may be something else."""
-    pending = {node: None}
-    while pending:
-        each, _ = pending.popitem()
+    each: fx.Node | None = node
+    while each is not None:
         if each.op in ("placeholder", "get_attr"):
             return True
         if each.op == "call_module":
@@ -27,7 +26,7 @@ def is_tensor(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
             return False
         if getattr(each.target, "__module__", "") != "_operator":
             return True
-        pending |= dict.fromkeys(each.all_input_nodes[:1])  # a sum of sizes is no tensor
+        each = next(iter(each.all_input_nodes), None)  # a sum of sizes is no tensor
     return False
 
 
