@@ -19,6 +19,7 @@ from fxsummary.text.numbers import clean, common, relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
 from fxsummary.views.carried import Carried, carried_values
 from fxsummary.views.ghosts import are_ghosts
+from fxsummary.views.idioms.routing import COMBINE, DISPATCH
 from fxsummary.views.merger import uncounted
 
 MOST_CARDS = 16
@@ -261,9 +262,9 @@ def _loops(carried: Iterable[Carried], item_of: dict[str, str]) -> dict[Edge, st
 
 
 def _join(label: str) -> str:
-    """Return the text for a concatenation or a stack; "" for other operations."""
+    """Return the text for what joins values: a concatenation, a stack, or experts; "" for other operations."""
     name = base(label)
-    return "concat" if name in CONCATENATIONS else name if name in JOINS else ""
+    return "concat" if name in CONCATENATIONS else name if name in (*JOINS, DISPATCH, COMBINE) else ""
 
 
 def sign_of(label: str) -> str:

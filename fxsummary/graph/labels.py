@@ -37,7 +37,7 @@ VIEWS = RESHAPES | PERMUTATIONS
 CASTS = _names("to type type_as float half bfloat16 double")
 LIKE_ANOTHER = frozenset(name for name in RESHAPES | CASTS if name.endswith("_as"))
 """Operations that read only the shape or dtype of their second argument."""
-EXPANSIONS = RESHAPES | {"repeat"}
+EXPANSIONS = VIEWS | {"repeat"}
 """Operations that adapt a parameter to its reader; views merge them into the parameter."""
 IDENTITIES = _names("identity contiguous detach clone alias checkpoint_name")
 
@@ -73,7 +73,7 @@ _BY_KIND = {
     "convolution": _names("unfold fold"),
     "linear": _names(
         "matmul bmm mm mv dot vdot inner outer ger addmm addbmm baddbmm addmv einsum tensordot chain_matmul multi_dot "
-        "kron cdist __matmul__ __rmatmul__"
+        "kron cdist __matmul__ __rmatmul__ _grouped_mm grouped_mm"
     ),
     "recurrent": _names(
         "lstm gru rnn lstmcell grucell rnncell rnnbase rnncellbase lstm_cell gru_cell rnn_tanh rnn_relu rnn_tanh_cell "

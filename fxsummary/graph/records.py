@@ -51,14 +51,14 @@ class Repeat:
             produces the value and the part of it. Its other inputs are those of the first copy, or its own.
         own: operations and slots that read a value of its own for each copy.
         unit: "steps" if the copies are calls of the same code and each reads values of the one before, "calls" if it
-            does not; "" for other copies.
+            does not; "experts" if a router gives each copy its own part of the tokens; "" for other copies.
     """
 
     count: int
     last: str
     carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
     own: tuple[tuple[str, int], ...] = ()
-    unit: Literal["steps", "calls", ""] = ""
+    unit: Literal["steps", "calls", "experts", ""] = ""
 
     @property
     def copied(self) -> str:

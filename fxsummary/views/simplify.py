@@ -93,8 +93,8 @@ def _drop_dead(merger: Merger) -> None:
             merger.drop(key, "operations that nothing reads")
 
 
-def _expand_parameters(merger: Merger) -> None:
-    """Merge the expand of a parameter into the parameter."""
+def _view_parameters(merger: Merger) -> None:
+    """Merge a view of a parameter, such as its transpose, into the parameter."""
     for key, data in merger.nodes(EXPANSIONS):
         source = merger.graph.only_source(key)
         if source is None or not is_weightless(data):
@@ -217,6 +217,6 @@ def _join_run(graph: ModelGraph, keys: list[str]) -> None:
 
 
 _STEPS = (
-    _pass_over, _drop_dead, _expand_parameters, _absorb_parameters, _chain_concatenations, _merge_views,
+    _pass_over, _drop_dead, _view_parameters, _absorb_parameters, _chain_concatenations, _merge_views,
     _merge_returned,
 )  # fmt: skip

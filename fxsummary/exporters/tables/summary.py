@@ -193,7 +193,7 @@ def _carry(graph: ModelGraph, run: Repeat | None) -> str:
 
 def _each(graph: ModelGraph, block: Block, run: Repeat | None) -> str:
     """Return the range of the parameters of similar blocks; "" for other runs, whose copies differ in none."""
-    if run is None or run.unit:
+    if run is None or run.unit in ("steps", "calls"):
         return ""
     numbers = differing(closed_block(graph, block, block.copies), "parameters") or ()
     return f"{parameters(min(numbers))}…{parameters(max(numbers))} parameters each" if numbers else ""

@@ -88,7 +88,7 @@ REPEAT = {
     "count": Field(of.COPIES, "Number of copies."),
     "last": Field(of.TEXT, "Path of the last module of the last copy.", ""),
     **{name: table.field for name, table in _OF_RUN.items()},
-    "unit": Field(of.one_of("steps", "calls", ""), '"steps" of a loop, "calls" of the same code, or other copies.', ""),
+    "unit": Field(of.one_of("steps", "calls", "experts", ""), "See `fxsummary.graph.records.Repeat`.", ""),
 }
 """Fields of a run of copies; see `fxsummary.graph.records.Repeat`."""
 

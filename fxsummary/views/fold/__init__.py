@@ -28,6 +28,8 @@ from fxsummary.views.scalars import Part, add_slots, reads_of
 Stack = tuple[ModuleCall, ...]
 Slot = tuple[str, int]
 """An operation and one of its slots."""
+MOST_TYPES = 3
+"""Number of classes and labels that a pattern is named after; with more, modules count before operations."""
 
 
 def fold_repeats(graph: ModelGraph, *, similar: bool = False) -> ModelGraph:
@@ -128,8 +130,9 @@ class _Folding:
         path, last_path = _ends([each.path for each in first], [each.path for each in last])
         name: ModuleCall | str = first[0].call or first[0].key
         if run.period > 1:
-            types = [each.block.type if each.block else self._graph.nodes[each.key]["label"] for each in first]
-            name = ModuleCall(path, _listed(list(dict.fromkeys(types))), next(self._invented))
+            types = {each.block.type if each.block else self._graph.nodes[each.key]["label"]: each for each in first}
+            modules = [kind for kind, each in types.items() if each.path] if len(types) > MOST_TYPES else []
+            name = ModuleCall(path, _listed(modules or [*types]), next(self._invented))
         carried, own = self._links(first, copies[1])
         unit: Literal["steps", "calls", ""] = ""
         codes = [[each.code for each in copy] for copy in copies[:2]]
@@ -252,4 +255,4 @@ def _listed(types: Sequence[str]) -> str:
     >>> _listed(["Conv2d", "ReLU"]), _listed(["mul", "add", "cat", "to"])
     ('Conv2d · ReLU', 'mul · … · to')
     """
-    return " · ".join(types if len(types) < 4 else [types[0], "…", types[-1]])
+    return " · ".join(types if len(types) <= MOST_TYPES else [types[0], "…", types[-1]])

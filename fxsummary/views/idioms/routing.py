@@ -1,4 +1,4 @@
-"""Mixtures of experts: the choice of experts for each token, and the weighted sum of their results.
+"""Mixtures of experts: the choice of experts for each token, what gives them the tokens, and what sums their results.
 
 The choice is what depends on the router's result only: softmax, top-k, sorting, counting. It is recognised by what it
 leads to: the largest values select weights or tokens for a product, whose result is multiplied by these values.
@@ -7,19 +7,28 @@ leads to: the largest values select weights or tokens for a product, whose resul
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import prod
 
 import networkx as nx
 
 from fxsummary.graph.attributes import NodeData
-from fxsummary.graph.labels import base, operator_of
+from fxsummary.graph.labels import VIEWS, base, operator_of
 from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
+from fxsummary.views.blocks import calls_around
 from fxsummary.views.idioms.bookkeeping import bookkeeping, is_free_call
+from fxsummary.views.idioms.operands import operands
 from fxsummary.views.merger import Merger, is_call
 
 _CHOICES = frozenset({"topk", "max", "argmax"})
-_REDUCTIONS = frozenset({"sum", "index_add", "scatter_add"})
+_SUMS = frozenset({"sum", "index_add", "scatter_add"})
+_WRITES = frozenset({"setitem", "index_put", "index_add", "scatter_add"})
+"""Operations whose first operand is the sum so far."""
+_SELECTIONS = frozenset({"index", "index_select", "gather"})
+_ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
+DISPATCH, COMBINE = "dispatch", "combine experts"
+"""Labels of what gives experts their tokens, and of what sums their weighted results."""
 _MOST_ABOVE, _MOST_BELOW = 40, 400
 """Numbers of operations to look at above and below the choice."""
 
@@ -36,9 +45,11 @@ def merge_routing(merger: Merger) -> None:
             continue
         known.add(router)
         chosen = _chosen(merger, router, book)
-        for product in (products := list(_weighted(merger, chosen))):
-            _merge_sum(merger, product, chosen, book)
+        products = list(_weighted(merger, chosen))
+        sums = [found for product in products if (found := _merge_sum(merger, product, chosen, book))]
         if products:
+            dispatches = [*_dispatches(merger, chosen, book)]
+            _name_copies(merger, router, dispatches, sums)
             _merge_choice(merger, router, chosen, book)
 
 
@@ -107,22 +118,72 @@ def _weighted(merger: Merger, chosen: Sequence[str]) -> Iterator[str]:
                 pending.append((reader, after))
 
 
-def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Collection[str]) -> None:
-    """Merge a weighted product with the operations that sum it over the experts."""
-    region, key = [product], product
-    while base(merger.node(key)["label"]) not in _REDUCTIONS:
+def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Collection[str]) -> str | None:
+    """Merge a weighted product with the operations that sum it over the experts; return the result's key, if any."""
+    region = _summed(merger, product, {*chosen, *book})
+    if not region:
+        return None
+    sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen}
+    before, after = (prod(merger.node(each)["shape"] or (0,)) for each in (product, region[-1]))
+    over_experts = base(merger.node(region[-1])["label"]) != "sum" or any(before == size * after for size in sizes)
+    if not over_experts or len({merger.node(each)["module_stack"] for each in region}) > 1:
+        return None
+    key = merger.merge(region, "operations that sum experts", region[-1], label=COMBINE, kind="arithmetic")
+    for source in [*merger.graph.sources(key)] if key else ():
+        if base(merger.node(source)["label"]) in _ZEROS and list(merger.graph.readers(source)) == [key]:
+            merger.drop(source, "operations that sum experts")
+    return key
+
+
+def _summed(merger: Merger, product: str, known: set[str]) -> list[str]:
+    """Return the operations from a product to where it is added to the others; nothing if there is no such place.
+
+    The last one may write to the sum so far, and an addition before it may read a part of that.
+    """
+    region, key, read = [product], product, dict[str, str]()
+    while base(merger.node(key)["label"]) not in _SUMS | _WRITES:
         readers = list(merger.graph.readers(key))
         if len(readers) != 1 or not is_free_call(merger.node(readers[0])):
-            return
+            return []
         (key,) = readers
-        if any(s not in region and s not in chosen and s not in book for s in merger.graph.sources(key)):
-            return
+        for source in {*merger.graph.sources(key)}.difference(region):
+            data = merger.node(source)
+            if base(data["label"]) in _SELECTIONS and operator_of(merger.node(key)["label"]) == "add":
+                read[source] = operands(merger.graph, source)[0][0]
+            elif source not in known and source != _written(merger, key):
+                return []
         region.append(key)
-    sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen}
-    before, after = (prod(merger.node(each)["shape"] or (0,)) for each in (product, key))
-    over_experts = base(merger.node(key)["label"]) != "sum" or any(before == size * after for size in sizes)
-    if over_experts and len({merger.node(each)["module_stack"] for each in region}) == 1:
-        merger.merge(region, "operations that sum experts", label="combine experts")
+    parts = [source for source, value in read.items() if value == _written(merger, key)]
+    return [*parts, *region] if known.issuperset({*read}.difference(parts)) else []
+
+
+def _written(merger: Merger, key: str) -> str | None:
+    """Return what a write changes."""
+    return operands(merger.graph, key)[0][0] if base(merger.node(key)["label"]) in _WRITES else None
+
+
+def _dispatches(merger: Merger, chosen: Sequence[str], book: Collection[str]) -> Iterator[str]:
+    """Name the operations that select the tokens of the experts, each with the view after it; yield their keys."""
+    readers = dict.fromkeys(reader for key in chosen if key in merger.graph for reader in merger.graph.readers(key))
+    for key in readers:
+        data = merger.node(key)
+        tokens = [s for s in merger.graph.sources(key) if s not in chosen and s not in book]
+        if key in chosen or len(tokens) != 1 or base(data["label"]) not in _SELECTIONS or not is_free_call(data):
+            continue
+        after = list(merger.graph.readers(key))
+        if len(after) == 1 and base(merger.node(after[0])["label"]) in VIEWS:
+            key = merger.merge([key, *after], "views of dispatched tokens", label=DISPATCH) or key
+        merger.node(key).update(op="call_function", label=DISPATCH, config="", kind="arithmetic")
+        yield key
+
+
+def _name_copies(merger: Merger, router: str, dispatches: Iterable[str], sums: Iterable[str]) -> None:
+    """Call copies experts if each has tokens of its own, from a router outside of them, and a part in the sum."""
+    repeats = merger.graph.graph.get("repeats", {})
+    around = [{*calls_around(merger.node(key))} for key in (*dispatches, *sums)]
+    inside = set.union(set(), *around).difference(calls_around(merger.node(router)))
+    named = {call: replace(run, unit="experts") for call, run in repeats.items() if call in inside}
+    merger.graph.graph["repeats"] = {**repeats, **named}
 
 
 def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Collection[str]) -> None:
