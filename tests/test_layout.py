@@ -228,6 +228,27 @@ def test_a_u_is_drawn_as_a_u(encoders: int) -> None:
     assert placed.boxes["d0"].y < placed.boxes["d2"].y and "d0" in placed.upwards
 
 
+@pytest.mark.parametrize("leaving", [(), ("e0.1",), ("d1", "middle")])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_u_inside_a_group_is_drawn_as_a_u(grouped: bool, leaving: tuple[str, ...]) -> None:
+    u, edges = u_net(levels=3, encoders=1)
+    x, *boxes, out = u.children or []
+    if grouped:  # the bottleneck is much higher than the decoder, and a part of the encoder
+        boxes[3] = replace(boxes[3], height=1000)
+        boxes[:4] = [Box("encoder", children=boxes[:4], padding=FRAME)]
+    root = Box("root", children=[x, Box("frame", children=boxes, padding=FRAME), out])
+    more = [Edge(key, "out") for key in leaving]
+    planned = plan(root, [*edges, *more])
+    assert planned.shaped and {*planned.named} == {*more}
+    placed = place(plan(root, edges))
+    check_boxes(root, placed)
+    check_edges(root, edges, placed)
+    assert not crossings(placed) and "d0" in placed.upwards
+    for level in range(3):
+        (a, b), *others = segments_of(placed, Edge(f"e0.{level}", f"d{level}"))
+        assert not others and a.y == pytest.approx(b.y)
+
+
 def u_net(levels: int, encoders: int) -> tuple[Box, list[Edge]]:
     """Encoders of some levels, a bottleneck, and a decoder whose joins read the values of all encoders."""
     down = [[Box(f"e{e}.{n}", 200, 44, rows=2, extent=str(n)) for n in range(levels)] for e in range(encoders)]

@@ -15,7 +15,8 @@ from fxsummary.layout.boxes import (
     walk,
 )
 from fxsummary.layout.parts import Limits
-from fxsummary.layout.place import Plan, place, plan
+from fxsummary.layout.place import place
+from fxsummary.layout.planning import Plan, plan
 
 __all__ = [
     "Box", "Edge", "Header", "Layout", "Limits", "Padding", "Plan", "Point", "Rect", "Spacing", "Wire", "place", "plan",

@@ -32,6 +32,7 @@ def bent(encoders: list[Column], middle: Column | None, decoder: Column, skips: 
     else:
         placing.join()
     placing.leave()
+    placing.body.openings.clear()  # they are the ends of the skips
     return placing.body
 
 
@@ -121,7 +122,7 @@ class _Placing:
         for column, x, foot in zip(self.encoders, self.spines, self.feet, strict=True):
             for value, targets in _joined(column, self.decoder):
                 box = self.body.boxes[targets[0]]
-                y = self.foot + ACROSS if len(self.encoders) == 1 else box.y + box.height / 2
+                y = max(self.foot, foot) + ACROSS if len(self.encoders) == 1 else box.y + box.height / 2
                 ends = [(self.spine, y), (self.spine, self.foot)]
                 if len(self.encoders) > 1:
                     ends = [(box.x if x < self.spine else box.right, y)]

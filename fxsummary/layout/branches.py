@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from fxsummary.layout.boxes import Box, Spacing, walk
+from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.extents import height_of, narrowest, width_of
 from fxsummary.layout.units import Flow, Unit
 
@@ -48,26 +48,13 @@ class Room:
         return width <= self.width
 
 
-def units_of(group: Box, flow: Flow, spacing: Spacing, room: Room, value: str = "") -> list[Unit]:
-    """Return the units of a group, in order; those inside of inner groups too.
+def reduced(units: list[Unit], flow: Flow, spacing: Spacing, room: Room, around: float, value: str = "") -> list[Unit]:
+    """Return the units of a group with their branches as one unit each, in order.
 
     Args:
-        value: a value that comes from the left side.
+        around: width of the padding of the frames around it; value: a value that comes from the left side.
     """
-    around = {group.key: group.padding.left + group.padding.right}
-    inner = [group]
-    for parent, child in walk(group):
-        if child.children is not None:
-            around[child.key] = around[parent.key] + child.padding.left + child.padding.right
-            inner.append(child)
-    made: dict[str, list[Unit]] = {}
-    for each in reversed(inner):
-        units = [
-            Unit("leaf", child) if child.children is None else Unit("frame", child, made.pop(child.key))
-            for child in each.children or []
-        ]
-        made[each.key] = _Reduction(units, flow, spacing, room, around[each.key], value).run()
-    return made[group.key]
+    return _Reduction(units, flow, spacing, room, around, value).run()
 
 
 class _Reduction:

@@ -8,8 +8,8 @@ from operator import is_
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.units import Unit
 
-RAIL = 18.0
-"""Space for the wire beside branches that stand below each other."""
+RAIL, BEND = 18.0, 100.0
+"""Space for the wire beside branches that stand below each other, and between two columns of a U."""
 
 
 def width_of(unit: Unit, spacing: Spacing) -> float:
@@ -19,6 +19,9 @@ def width_of(unit: Unit, spacing: Spacing) -> float:
     widths = [width_of(inner, spacing) for inner in unit.units]
     if unit.kind == "branches":
         return max(widths) + 2 * RAIL if unit.rails else sum(widths) + spacing.horizontal * (len(widths) - 1)
+    if unit.kind == "bend":
+        *columns, middle, decoder = widths
+        return max(middle, sum(columns) + decoder + BEND * len(columns))
     padding = unit.box.padding
     return max(max(widths, default=0.0) + padding.left + padding.right, sum(unit.box.header))
 
@@ -28,7 +31,7 @@ def height_of(unit: Unit, spacing: Spacing) -> float:
     if unit.kind == "leaf":
         return unit.box.height + spacing.vertical
     heights = [height_of(inner, spacing) for inner in unit.units]
-    if unit.kind == "branches" and not unit.rails:
+    if (unit.kind == "branches" and not unit.rails) or unit.kind == "bend":
         return max(heights)
     return sum(heights) + unit.box.padding.top + unit.box.padding.bottom
 

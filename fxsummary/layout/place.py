@@ -1,127 +1,24 @@
-"""Plan which boxes stand on which spine, and place them."""
+"""Place the boxes of a plan, and the wires between them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import chain, pairwise
 
 from fxsummary.layout.bend import bent
 from fxsummary.layout.body import Body
-from fxsummary.layout.boxes import Box, Edge, Layout, Point, Spacing, walk
-from fxsummary.layout.branches import Room, units_of
+from fxsummary.layout.boxes import Edge, Layout, Point, Spacing
 from fxsummary.layout.column import Column
-from fxsummary.layout.line import Line, line_of
-from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
-from fxsummary.layout.sides import are_uneven, next_to_the_other, split
+from fxsummary.layout.planning import Lines, Plan, across, walk_units
+from fxsummary.layout.sides import are_uneven, next_to_the_other
 from fxsummary.layout.units import Flow, Unit
 
 NO_LIMITS = Limits()
 MOST_OVER = 1.5
 """How many times too high a column may be for all parts of a page and still be cut."""
-
-
-@dataclass
-class Plan:
-    """The arrangement of boxes.
-
-    Attributes:
-        units: the units of the root; lines: the lines of them and of the units inside.
-        named: edges that cannot be drawn without crossings or too many lanes, and are named at both ends instead.
-        shaped: whether it is a U, or has two sides.
-        rooms: the plan is the same for each room from the first of these widths to below the second.
-    """
-
-    root: Box
-    lines: _Lines
-    spacing: Spacing
-    units: list[Unit]
-    named: list[Edge]
-    shaped: bool
-    rooms: tuple[float, float]
-
-
-@dataclass
-class _Lines:
-    """The lines of units, each made once."""
-
-    flow: Flow
-    made: dict[tuple[tuple[Unit, ...], frozenset[str]], Line] = field(default_factory=dict)
-
-    def of(self, units: Sequence[Unit], values: Collection[str] = ()) -> Line:
-        """Return the line of units; see `line_of`."""
-        key = tuple(units), frozenset(values) - {""}
-        if key not in self.made:
-            self.made[key] = line_of(units, self.flow, key[1])
-        return self.made[key]
-
-    def walk(self, units: Sequence[Unit], values: Collection[str] = ()) -> Iterator[Line]:
-        """Yield the line of units, and those inside."""
-        line = self.of(units, values)
-        yield line
-        for stop in line.stops:
-            for branch in stop.unit.units:
-                yield from self.walk(branch.units, _across(stop.unit))
-
-
-def plan(
-    root: Box,
-    edges: list[Edge],
-    spacing: Spacing | None = None,
-    room: float = float("inf"),
-    value: str = "",
-    *,
-    shaped: bool = True,
-    loops: Mapping[Edge, float] | None = None,
-) -> Plan:
-    """Return the arrangement of boxes.
-
-    Args:
-        root: a group; its key names the page.
-        edges: edges between different leaves.
-        room: maximum width of branches placed next to each other.
-        shaped: whether to look for a U.
-        loops: values that go back to a leaf above, or to the same one, with the widths of their descriptions; they
-            are drawn where there is room.
-        value: a leaf whose value one side of the graph reads from the other; "" for a graph without sides.
-
-    Raises:
-        ValueError: duplicate key, or an edge that does not join two different leaves.
-    """
-    spacing = spacing or Spacing()
-    _check(root, edges)
-    flow, inside = Flow(edges, loops), Room(room)
-    sides = split(root, flow, value) if value else None
-    bend = bend_of(root, flow) if shaped else None
-    if bend is not None:
-        units = _bent(bend, flow, spacing, room)
-    elif sides:
-        columns = [
-            Unit("column", units=units_of(Box("", children=side), flow, spacing, Room(room / 2), value))
-            for side in sides
-        ]
-        units = [Unit("sides", units=columns, value=value)]
-    else:
-        units = units_of(root, flow, spacing, inside)
-    lines, shaped = _Lines(flow), bend is not None or sides is not None
-    named = dict.fromkeys(edge for line in lines.walk(units) for edge in line.named)
-    rooms = (room, room) if shaped else (inside.least, inside.below)
-    return Plan(root, lines, spacing, units, [*named], shaped, rooms)
-
-
-def _bent(bend: Bend, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
-    """Return the units of a U, below those of what is not on it."""
-    parts = [*bend.encoders, bend.middle, bend.decoder]
-    if len(bend.encoders) > 1:
-        parts[-2:] = [[], [*bend.middle, *bend.decoder]]
-    columns = [
-        Unit("column", units=units_of(Box("", children=part), flow, spacing, Room(room / 2)) if part else [])
-        for part in parts
-    ]
-    others = units_of(Box("", children=bend.others), flow, spacing, Room(room)) if bend.others else []
-    return [*others, Unit("bend", units=columns, skips=bend.skips)]
 
 
 def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
@@ -145,13 +42,6 @@ def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
     return layout
 
 
-def walk_units(units: list[Unit]) -> Iterator[Unit]:
-    """Yield all units, outer ones first."""
-    for unit in units:
-        yield unit
-        yield from walk_units(unit.units)
-
-
 def _simplified(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """Return the corners without duplicates and without points on a straight line."""
 
@@ -168,15 +58,10 @@ def _simplified(points: tuple[Point, ...]) -> tuple[Point, ...]:
     return tuple(kept)
 
 
-def _across(unit: Unit) -> Collection[str]:
-    """Return the values that flow between columns next to each other, by other ways than their ends."""
-    return {edge.source for edge in unit.skips} if unit.kind == "bend" else (unit.value,)
-
-
 class _Placer:
     """Lays out units, with all units inside them, each of those once."""
 
-    def __init__(self, lines: _Lines, spacing: Spacing) -> None:
+    def __init__(self, lines: Lines, spacing: Spacing) -> None:
         self.lines, self.flow, self.spacing, self.uneven = lines, lines.flow, spacing, False
         self.bodies: dict[Unit, Body] = {}
         self.kinds = {"parts": self._parts, "branches": self._branches, "sides": self._sides, "bend": self._bend}
@@ -211,7 +96,7 @@ class _Placer:
         return next_to_the_other(left, right, unit.value)
 
     def _bend(self, unit: Unit) -> Body:
-        values = _across(unit)
+        values = across(unit)
         inside = {leaf.key for leaf in unit.leaves()}
         *encoders, middle, decoder = unit.units
         columns = []
@@ -256,17 +141,3 @@ def _incoming(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
 
 def _outgoing(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
     return [Edge(leaf.key, to) for leaf in part.outputs() for to in flow.out_of(leaf.key) if to not in inside]
-
-
-def _check(root: Box, edges: list[Edge]) -> None:
-    found: dict[str, bool] = {root.key: False}
-    for _, child in walk(root):
-        if child.key in found:
-            raise ValueError(f"duplicate box key {child.key!r}")
-        found[child.key] = child.children is None
-    for edge in edges:
-        for key in edge:
-            if not found.get(key):
-                raise ValueError(f"{edge} joins {key!r}, which is not a leaf")
-        if edge.source == edge.target:
-            raise ValueError(f"{edge} joins a box to itself")

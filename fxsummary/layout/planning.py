@@ -1,0 +1,189 @@
+"""Plan which boxes stand on which spine, and which values are named because no wire can carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fxsummary.layout.boxes import Box, Edge, Spacing, walk
+from fxsummary.layout.branches import Room, reduced
+from fxsummary.layout.line import Line, line_of
+from fxsummary.layout.nested import Bend, bend_of
+from fxsummary.layout.sides import split
+from fxsummary.layout.units import Flow, Unit
+
+
+@dataclass
+class Plan:
+    """The arrangement of boxes.
+
+    Attributes:
+        units: the units of the root; lines: the lines of them and of the units inside.
+        named: edges that cannot be drawn without crossings or too many lanes, and are named at both ends instead.
+        shaped: whether it is a U, or has two sides.
+        rooms: the plan is the same for each room from the first of these widths to below the second.
+    """
+
+    root: Box
+    lines: Lines
+    spacing: Spacing
+    units: list[Unit]
+    named: list[Edge]
+    shaped: bool
+    rooms: tuple[float, float]
+
+
+@dataclass
+class Lines:
+    """The lines of units, each made once."""
+
+    flow: Flow
+    made: dict[tuple[tuple[Unit, ...], frozenset[str]], Line] = field(default_factory=dict)
+
+    def of(self, units: Sequence[Unit], values: Collection[str] = ()) -> Line:
+        """Return the line of units; see `line_of`."""
+        key = tuple(units), frozenset(values) - {""}
+        if key not in self.made:
+            self.made[key] = line_of(units, self.flow, key[1])
+        return self.made[key]
+
+    def walk(self, units: Sequence[Unit], values: Collection[str] = ()) -> Iterator[Line]:
+        """Yield the line of units, and those inside."""
+        line = self.of(units, values)
+        yield line
+        for stop in line.stops:
+            for branch in stop.unit.units:
+                yield from self.walk(branch.units, across(stop.unit))
+
+
+def plan(
+    root: Box,
+    edges: list[Edge],
+    spacing: Spacing | None = None,
+    room: float = float("inf"),
+    value: str = "",
+    *,
+    shaped: bool = True,
+    loops: Mapping[Edge, float] | None = None,
+) -> Plan:
+    """Return the arrangement of boxes.
+
+    Args:
+        root: a group; its key names the page.
+        edges: edges between different leaves.
+        room: maximum width of branches placed next to each other.
+        shaped: whether to look for a U, in any group.
+        loops: values that go back to a leaf above, or to the same one, with the widths of their descriptions; they
+            are drawn where there is room.
+        value: a leaf whose value one side of the graph reads from the other; "" for a graph without sides.
+
+    Raises:
+        ValueError: duplicate key, or an edge that does not join two different leaves.
+    """
+    spacing = spacing or Spacing()
+    _check(root, edges)
+    flow, inside = Flow(edges, loops), Room(room)
+    sides = split(root, flow, value) if value and not (shaped and bend_of(root, flow)) else None
+    groups = _Groups(flow, spacing, value, shaped=shaped and not sides)
+    if sides:
+        columns = [Unit("column", units=groups.units(Box("", children=side), Room(room / 2))) for side in sides]
+        units = [Unit("sides", units=columns, value=value)]
+    else:
+        units = groups.units(root, inside)
+    bends = [unit for unit in walk_units(units) if unit.kind == "bend"]
+    lines = Lines(flow)
+    named = dict.fromkeys(edge for line in lines.walk(units) for edge in line.named)
+    named |= dict.fromkeys(edge for unit in bends for edge in lost_edges(unit, flow))
+    shaped = bool(bends or sides)
+    rooms = (room, room) if shaped else (inside.least, inside.below)
+    return Plan(root, lines, spacing, units, [*named], shaped, rooms)
+
+
+class _Groups:
+    """The units of groups."""
+
+    def __init__(self, flow: Flow, spacing: Spacing, value: str, *, shaped: bool) -> None:
+        self.flow, self.spacing, self.value, self.shaped = flow, spacing, value, shaped
+
+    def units(self, group: Box, room: Room) -> list[Unit]:
+        """Return the units of a group, in order; those inside of inner groups too."""
+        around = {group.key: group.padding.left + group.padding.right}
+        inner, bends, rooms = [group], {group.key: self._bend(group)}, {group.key: room}
+        for parent, child in walk(group):
+            if child.children is not None:
+                around[child.key] = around[parent.key] + child.padding.left + child.padding.right
+                bends[child.key] = self._bend(child)
+                narrow = bends[parent.key] is not None
+                rooms[child.key] = Room(rooms[parent.key].width / 2) if narrow else rooms[parent.key]
+                inner.append(child)
+        made: dict[str, list[Unit]] = {}
+        for each in reversed(inner):
+            units = [
+                Unit("leaf", child) if child.children is None else Unit("frame", child, made.pop(child.key))
+                for child in each.children or []
+            ]
+            bend, inside = bends[each.key], (rooms[each.key], around[each.key])
+            made[each.key] = self._bent(bend, units, *inside) if bend else self._reduced(units, *inside)
+        return made[group.key]
+
+    def _bend(self, group: Box) -> Bend | None:
+        return bend_of(group, self.flow) if self.shaped else None
+
+    def _reduced(self, units: list[Unit], room: Room, around: float) -> list[Unit]:
+        return reduced(units, self.flow, self.spacing, room, around, self.value)
+
+    def _bent(self, bend: Bend, units: list[Unit], room: Room, around: float) -> list[Unit]:
+        """Return the units of a U, below those of what is not on it."""
+        of = {unit.box.key: unit for unit in units}
+        parts = [*bend.encoders, bend.middle, bend.decoder]
+        if len(bend.encoders) > 1:
+            parts[-2:] = [[], [*bend.middle, *bend.decoder]]
+        half = Room(room.width / 2)
+        columns = [Unit("column", units=self._reduced([of[box.key] for box in part], half, around)) for part in parts]
+        others = self._reduced([of[box.key] for box in bend.others], room, around)
+        return [*others, Unit("bend", units=columns, skips=bend.skips)]
+
+
+def lost_edges(bend: Unit, flow: Flow) -> Iterator[Edge]:
+    """Yield the edges between the columns of a U, or from and to outside of it, that no wire of it carries."""
+    *encoders, middle, decoder = bend.units
+    at = {leaf.key: column for column in bend.units for leaf in column.leaves()}
+    ends = {key.key for column in bend.units for key in column.outputs()}
+    starts = {key.key for column in (encoders[0], middle, decoder) for key in column.inputs()}
+    next_to = [(encoder, middle if middle.units else decoder) for encoder in encoders] + [(middle, decoder)]
+    skips = {*bend.skips}
+    for key, column in at.items():
+        for source in flow.into(key):
+            if source not in at and not (column is encoders[0] and key in starts):
+                yield Edge(source, key)
+        for target in flow.out_of(key):
+            to, edge = at.get(target), Edge(key, target)
+            drawn = (column, to) in next_to and target in starts if to else column is decoder
+            if to is not column and edge not in skips and not (drawn and key in ends):
+                yield edge
+
+
+def walk_units(units: list[Unit]) -> Iterator[Unit]:
+    """Yield all units, outer ones first."""
+    for unit in units:
+        yield unit
+        yield from walk_units(unit.units)
+
+
+def across(unit: Unit) -> Collection[str]:
+    """Return the values that flow between columns next to each other, by other ways than their ends."""
+    return {edge.source for edge in unit.skips} if unit.kind == "bend" else (unit.value,)
+
+
+def _check(root: Box, edges: list[Edge]) -> None:
+    found: dict[str, bool] = {root.key: False}
+    for _, child in walk(root):
+        if child.key in found:
+            raise ValueError(f"duplicate box key {child.key!r}")
+        found[child.key] = child.children is None
+    for edge in edges:
+        for key in edge:
+            if not found.get(key):
+                raise ValueError(f"{edge} joins {key!r}, which is not a leaf")
+        if edge.source == edge.target:
+            raise ValueError(f"{edge} joins a box to itself")
