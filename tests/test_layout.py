@@ -249,6 +249,67 @@ def test_a_u_inside_a_group_is_drawn_as_a_u(grouped: bool, leaving: tuple[str, .
         assert not others and a.y == pytest.approx(b.y)
 
 
+def pyramid(levels: int) -> tuple[Box, list[Edge]]:
+    """A backbone, and from its coarsest level up: a lateral on each skip, a sum, and a result of each level."""
+    order = [*range(levels)]
+    body = Box("body", children=[Box(f"c{n}", 200, 44, rows=2, extent=str(n)) for n in order], padding=FRAME)
+    inner: list[Box] = []
+    edges = [Edge(a, b) for a, b in pairwise(["x", *(f"c{n}" for n in order)])]
+    for n in reversed(order):
+        last = n == levels - 1
+        inner.append(Box(f"lateral{n}", 120, 22, rows=1))
+        edges.append(Edge(f"c{n}", f"lateral{n}"))
+        if not last:
+            inner += [Box(f"up{n}", 80, 22, rows=1), Box(f"+{n}", 23, 23, anchor=11.5, role="join")]
+            above = f"lateral{n + 1}" if n == levels - 2 else f"+{n + 1}"
+            edges += [Edge(above, f"up{n}"), Edge(f"up{n}", f"+{n}"), Edge(f"lateral{n}", f"+{n}")]
+        inner.append(Box(f"result{n}", 120, 22, rows=1))
+        edges += [Edge(f"lateral{n}" if last else f"+{n}", f"result{n}"), Edge(f"result{n}", "out")]
+    neck = Box("neck", children=inner, padding=FRAME, header=Header(60, 60))
+    return Box("root", children=[Box("x", 60, 26), body, neck, Box("out", 60, 26)]), edges
+
+
+def test_a_feature_pyramid_has_laterals_on_its_skips_and_names_the_results_of_its_levels() -> None:
+    root, edges = pyramid(levels=4)
+    planned = plan(root, edges)
+    assert planned.shaped and {*planned.named} == {Edge(f"result{n}", "out") for n in (1, 2, 3)}
+    for box in root.children[2].children or [] if root.children else []:
+        box.role = "aside" if box.key in ("result1", "result2", "result3") else box.role
+    kept = [edge for edge in edges if edge not in planned.named]
+    placed = place(plan(root, kept))
+    check_boxes(root, placed)
+    check_edges(root, kept, placed)
+    assert not crossings(placed)
+    for n in (0, 1, 2):
+        (a, b), *others = segments_of(placed, Edge(f"c{n}", f"lateral{n}"))
+        lateral, join = placed.boxes[f"lateral{n}"], placed.boxes[f"+{n}"]
+        assert not others and a.y == pytest.approx(b.y) and lateral.right < join.x
+        assert lateral.y + 11 == pytest.approx(join.y + 11.5) == pytest.approx(a.y)
+    assert placed.boxes["result1"].x > placed.boxes["+1"].right and placed.boxes["out"].y < placed.boxes["+0"].y
+
+
+def test_branches_into_a_join_are_no_laterals() -> None:
+    """Both factors come from one value, so only one value skips."""
+    root, edges = pyramid(levels=3)
+    swapped = {Edge("lateral2", "up1"): Edge("c1", "up1")}
+    edges = [swapped.get(edge, edge) for edge in edges]
+    assert not plan(root, edges).shaped
+
+
+def test_nested_bypasses_do_not_run_through_each_other() -> None:
+    boxes = [Box(key, 200, 44, rows=2) for key in ("in", "a", "b", "c")]
+    for n, width in enumerate((90, 300, 60)):
+        boxes += [Box(f"by{n}", width, 22, rows=1), Box(f"+{n}", 23, 23, anchor=11.5, role="join")]
+    spine = ["in", "a", "b", "c", "+0", "+1", "+2"]
+    edges = [*(Edge(a, b) for a, b in pairwise(spine)), Edge("in", "b")]
+    edges += [Edge(f"by{n}", f"+{n}") for n in range(3)] + [Edge(key, f"by{n}") for n, key in enumerate("cba")]
+    root = Box("root", children=boxes)
+    placed, kept = layout(root, edges)
+    check_boxes(root, placed)
+    check_edges(root, kept, placed)
+    assert not crossings(placed)
+
+
 def u_net(levels: int, encoders: int) -> tuple[Box, list[Edge]]:
     """Encoders of some levels, a bottleneck, and a decoder whose joins read the values of all encoders."""
     down = [[Box(f"e{e}.{n}", 200, 44, rows=2, extent=str(n)) for n in range(levels)] for e in range(encoders)]

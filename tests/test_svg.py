@@ -19,8 +19,7 @@ from fxsummary import ModelGraph, TensorSpec
 from fxsummary.drawing import choose, compose
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.names import NAME
-from fxsummary.drawing.rows import RETURNED
+from fxsummary.drawing.names import NAME, RETURNED
 from fxsummary.drawing.scene import Item
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import UnknownNameError

@@ -10,19 +10,24 @@ from fxsummary.layout import Edge
 
 NAME = "name"
 """Kind of the chip of a value that comes from elsewhere, or goes there."""
+RETURNED = ("→ output", "reshape")
+"""The chip for a value that the model returns, if no edge shows it."""
 LONGEST, LONG = 18, 10
 MOST_NAMES = 4
 """Maximum number of names in a row, beyond which only the number of further ones is given."""
 
 
 def name_edges(scene: Scene, edges: Iterable[Edge]) -> None:
-    """Replace edges by chips at their source and their target."""
+    """Replace edges by chips at their source and their target; at the source only if that is the output."""
     items = {item.key: item for item in scene.items()}
     named = set(edges)
     taken: dict[str, str] = {text: "" for row in scene.rows() for text, kind in row.chips if kind == NAME}
     chosen: dict[str, str] = {}
     for edge in sorted(named):
         source, target = items[edge.source], items[edge.target]
+        if target.form == "terminal":
+            source.rows[-1].chips += [RETURNED] * (RETURNED not in source.rows[-1].chips)
+            continue
         if edge.source not in chosen:
             chosen[edge.source] = unique(name_of(source), taken)
             source.rows[-1].chips.append((chosen[edge.source], NAME))

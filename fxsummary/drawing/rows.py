@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from fxsummary.drawing import labels
 from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, parameters_text, shape_of, short, span
-from fxsummary.drawing.names import LONGEST, NAME, end_of, unique
+from fxsummary.drawing.names import LONGEST, NAME, RETURNED, end_of, unique
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
@@ -23,8 +23,6 @@ from fxsummary.views.idioms.routing import COMBINE, DISPATCH
 from fxsummary.views.merger import uncounted
 
 MOST_CARDS = 16
-RETURNED = ("→ output", "reshape")
-"""The chip for a value that the model returns, if no edge shows it."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "truediv": "÷"}
 
 

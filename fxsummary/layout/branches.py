@@ -5,8 +5,8 @@ Chains of children merge into one; chains from one value to one leaf are its bra
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.extents import height_of, narrowest, width_of
@@ -48,24 +48,35 @@ class Room:
         return width <= self.width
 
 
-def reduced(units: list[Unit], flow: Flow, spacing: Spacing, room: Room, around: float, value: str = "") -> list[Unit]:
-    """Return the units of a group with their branches as one unit each, in order.
-
-    Args:
-        around: width of the padding of the frames around it; value: a value that comes from the left side.
-    """
-    return _Reduction(units, flow, spacing, room, around, value).run()
-
-
-class _Reduction:
-    """The reduction of one group; nodes are chains of units.
+@dataclass(frozen=True)
+class Surroundings:
+    """What the reduction of a group needs to know of its surroundings.
 
     Attributes:
         around: width of the padding of the frames around it.
+        value: a value that comes from the left side.
+        laterals: leaves that stand beside their only reader, with that.
     """
 
-    def __init__(self, units: list[Unit], flow: Flow, spacing: Spacing, room: Room, around: float, value: str) -> None:
-        self.flow, self.spacing, self.room, self.around, self.value = flow, spacing, room, around, value
+    flow: Flow
+    spacing: Spacing
+    room: Room
+    around: float
+    value: str = ""
+    laterals: Mapping[str, str] = field(default_factory=dict)
+
+
+def reduced(units: list[Unit], surroundings: Surroundings) -> list[Unit]:
+    """Return the units of a group with their branches as one unit each, in order."""
+    return _Reduction(units, surroundings).run()
+
+
+class _Reduction:
+    """The reduction of one group; nodes are chains of units."""
+
+    def __init__(self, units: list[Unit], given: Surroundings) -> None:
+        self.flow, self.spacing, self.room = given.flow, given.spacing, given.room
+        self.around, self.value, self.laterals = given.around, given.value, given.laterals
         self.chains: dict[_Node, list[Unit]] = {}
         self.place: dict[int, float] = {}
         self.sources: dict[_Node, set[_Node]] = {}
@@ -146,11 +157,13 @@ class _Reduction:
     def _put_beside(self) -> None:
         """Place a source at the side of its only reader, if the reader has another source."""
         for at, (unit,) in list(self.chains.items()):
-            if unit.kind != "leaf" or unit.box.role != "source" or len(self.flow.out_of(unit.box.key)) != 1:
+            is_lateral = unit.kind == "leaf" and unit.box.key in self.laterals
+            is_source = unit.kind == "leaf" and unit.box.role == "source" and self.sources[at] == {NOTHING}
+            if len(self.readers[at]) != 1 or not (is_lateral or is_source):
                 continue
             target = next(iter(self.readers[at]))
             host = self.chains.get(target, [None])[0]
-            if host is None or host.kind != "leaf" or self.sources[at] != {NOTHING}:
+            if host is None or host.kind != "leaf" or (is_source and len(self.flow.out_of(unit.box.key)) != 1):
                 continue
             others = self.sources[target] - {at}
             if others and len(host.beside) < MOST_BESIDE and not (host.box.rows and self._all_bare(others)):

@@ -89,7 +89,8 @@ class Column(Stack):
         """Return whether a wire runs through the header of a frame."""
         if self.rises:
             last = self.ends[key]
-            return last in self.line.steps or (bool(self.outgoing) and last == len(self.places) - 1)
+            goes_on = last in self.line.steps or last in self.tapped
+            return goes_on or (bool(self.outgoing) and last == len(self.places) - 1)
         first = self.starts[key]
         return bool(self.incoming) if first == 0 else first - 1 in self.line.steps
 
@@ -102,28 +103,36 @@ class Column(Stack):
         frame.left, frame.right = left + missing / 2, right + missing / 2
 
     def _lanes(self, bands: Bands, arcs: list[Arc]) -> tuple[float, float]:
-        """Give each lane in a frame its distance from the spine, and return the extents of the contents."""
-        lanes: dict[tuple[Lane, int], list[float]] = {}
-        least: dict[tuple[Lane, int], float] = {}
+        """Give each lane in a frame its distance from the spine, short ones first; return the extents of the contents.
+
+        A bypass moves outwards until the wire that comes down onto it passes what is nearer.
+        """
+        lanes: dict[tuple[Lane, int, str], list[float]] = {}
+        least: dict[tuple[Lane, int, str], float] = {}
+        bypasses: dict[tuple[Lane, int, str], tuple[Arc, Box]] = {}
         for arc in arcs:
+            ends = sorted((self._tap(arc), self._entry(arc)))
+            lane = arc.lane, arc.side, ""
             if arc.box is not None and arc.drops:
-                self._move_bypass(arc, arc.box, bands)
-            else:
-                ends = sorted((self._tap(arc), self._entry(arc)))
-                low, high = lanes.get((arc.lane, arc.side), ends)
-                lanes[arc.lane, arc.side] = [min(low, ends[0]), max(high, ends[1])]
-                if arc.loops:
-                    least[arc.lane, arc.side] = self.line.loops[Edge(arc.value, arc.target)] + 2 * BESIDE_LABEL
-        extents = {LEFT: bands.left, RIGHT: bands.right}
+                lane = arc.lane, arc.side, arc.target
+                bypasses[lane] = arc, arc.box
+            elif arc.loops:
+                least[lane] = self.line.loops[Edge(arc.value, arc.target)] + 2 * BESIDE_LABEL
+            low, high = lanes.get(lane, ends)
+            lanes[lane] = [min(low, ends[0]), max(high, ends[1])]
+        extents = {LEFT: 0.0, RIGHT: 0.0}
         for lane in sorted(lanes, key=lambda lane: (lanes[lane][1] - lanes[lane][0], lane)):
             (low, high), side = lanes[lane], lane[1]
-            self.offsets[lane] = offset = max(bands.reach(side, low, high) + LANE, least.get(lane, 0.0))
+            if lane in bypasses:
+                offset = self._move_bypass(*bypasses[lane], bands)
+            else:
+                offset = max(bands.reach(side, low, high) + LANE, least.get(lane, 0.0))
+                self.offsets[lane[:2]], extents[side] = offset, max(offset, extents[side])
             bands.add_beside(side, low - 4, high + 4, offset + self.spacing.track - LANE)
-            extents[side] = max(extents[side], offset)
-        return extents[LEFT], extents[RIGHT]
+        return max(bands.left, extents[LEFT]), max(bands.right, extents[RIGHT])
 
-    def _move_bypass(self, arc: Arc, box: Box, bands: Bands) -> None:
-        """Move a bypass outwards until the wire that comes down onto it passes all boxes above."""
+    def _move_bypass(self, arc: Arc, box: Box, bands: Bands) -> float:
+        """Move a bypass outwards until its wire passes all that is nearer; return the distance of that wire."""
         place = self.places[arc.head]
         top = place.y + place.inset + place.offsets[box.key]
         low, high = sorted((self._tap(arc), top))
@@ -131,7 +140,8 @@ class Column(Stack):
         far = max(-x if arc.side == LEFT else x + box.width, reach + LANE + LANE)
         place.x[box.key] = -far if arc.side == LEFT else far - box.width
         bands.add_beside(arc.side, top, top + box.height, far)
-        self.drops[arc.target] = max(reach + LANE, far - box.width / 2)
+        self.drops[arc.target] = drop = max(reach + LANE, far - box.width / 2)
+        return drop
 
     def _tap(self, arc: Arc) -> float:
         """y at which an arc leaves the spine."""

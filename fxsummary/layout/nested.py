@@ -1,18 +1,24 @@
-"""Find a U: an encoder, or several, whose values skip to a decoder in reverse order, with a bottleneck between them."""
+"""Find a U: an encoder, or several, whose values skip to a decoder in reverse order, with a bottleneck between them.
+
+In a feature pyramid, a box stands on each skip: a lateral.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fxsummary.layout.boxes import Box, Edge, leaves
+from fxsummary.layout.boxes import Box, Edge, leaves, walk
 from fxsummary.layout.units import Flow
 
 LEAST_LEVELS = 2
 MOST_ENCODERS = 2
 MOST_ARCS = 200
 """Number of arcs in a group from which it is no U."""
+MOST_ROWS = 2
+"""Maximum number of rows of a lateral."""
 
 
 @dataclass(slots=True)
@@ -24,6 +30,7 @@ class Bend:
         middle: children of the bottleneck; decoder: children from the innermost level to the output.
         others: children that no value on the U comes from or goes to.
         skips: edges from an encoder to the decoder, the outermost first.
+        laterals: boxes that skips lead to, each with the join that alone reads it.
     """
 
     encoders: list[list[Box]]
@@ -31,6 +38,7 @@ class Bend:
     decoder: list[Box]
     others: list[Box] = field(default_factory=list)
     skips: list[Edge] = field(default_factory=list)
+    laterals: dict[str, str] = field(default_factory=dict)
 
 
 def bend_of(group: Box, flow: Flow) -> Bend | None:
@@ -42,42 +50,64 @@ def bend_of(group: Box, flow: Flow) -> Bend | None:
     children = group.children or []
     child = {leaf.key: at for at, each in enumerate(children) for leaf in leaves(each)}
     boxes = {leaf.key: leaf for each in children for leaf in leaves(each)}
-    skips = _nested(boxes, child, flow)
-    skips = [edge for edge in skips if flow.into(edge.source)]
+    laterals = _laterals(group, flow)
+    skips = [edge for edge in _nested(boxes, child, flow, laterals) if flow.into(edge.source)]
     targets = list(dict.fromkeys(edge.target for edge in skips))
     extents = {boxes[edge.source].extent for edge in skips}
     if len(targets) < LEAST_LEVELS or len(extents) < LEAST_LEVELS:
         return None
-    return _Graph(children, child, flow, skips).bend()
+    bend = _Graph(children, child, flow, skips).bend()
+    if bend is not None:
+        bend.laterals = {key: laterals[key] for key in targets if key in laterals}
+    return bend
 
 
-def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow) -> list[Edge]:
+def _laterals(group: Box, flow: Flow) -> dict[str, str]:
+    """Return the tables of a row or two with one source that only a join next to them reads, and these joins.
+
+    A join that reads the source another way too has branches, not a lateral.
+    """
+    found: dict[str, str] = {}
+    for parent in (group, *(box for _, box in walk(group) if box.children is not None)):
+        children = {box.key: box for box in parent.children or []}
+        for join in children:
+            sources = flow.into(join) if children[join].role == "join" else []
+            single = {key: flow.into(key)[0] for key in sources if len(flow.into(key)) == len(flow.out_of(key)) == 1}
+            read = Counter([*single.values(), *sources])
+            found |= {
+                key: join for key, source in single.items()
+                if read[source] == 1 < len(sources) and key in children and 0 < children[key].rows <= MOST_ROWS
+            }  # fmt: skip
+    return found
+
+
+def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow, laterals: dict[str, str]) -> list[Edge]:
     """Return the largest nested set of skips, the outermost first."""
     order = {key: at for at, key in enumerate(boxes)}
+    joins = {key: laterals.get(key, key) for key, box in boxes.items() if key in laterals or box.role == "join"}
     arcs = [
         Edge(source, target)
-        for target, box in boxes.items()
-        if box.role == "join" and len(flow.into(target)) > 1
+        for target, join in joins.items() if len(flow.into(join)) > 1
         for source in flow.into(target)
-        if source in order and child[source] != child[target] and order[target] - order[source] > 1
+        if source in order and child[source] != child[join] and order[join] - order[source] > 1
         and len(flow.out_of(source)) > 1
     ]  # fmt: skip
     best: list[Edge] = []
     arcs = arcs if len(arcs) <= MOST_ARCS else []
     for middle in sorted({order[edge.source] for edge in arcs}):
-        over = [edge for edge in arcs if order[edge.source] <= middle < order[edge.target]]
+        over = [edge for edge in arcs if order[edge.source] <= middle < order[joins[edge.target]]]
         kept: list[Edge] = []
         limit = len(order)
-        for target in sorted({edge.target for edge in over}, key=order.__getitem__):
-            into = [edge for edge in over if edge.target == target]
-            if not any(order.get(source, -1) > middle for source in flow.into(target)):
+        for join in sorted({joins[edge.target] for edge in over}, key=order.__getitem__):
+            into = [edge for edge in over if joins[edge.target] == join]
+            if not any(order.get(source, -1) > middle for source in flow.into(join)):
                 continue  # it joins the ends of encoders
             if max(order[edge.source] for edge in into) <= limit:
                 kept += into
                 limit = min(order[edge.source] for edge in into)
-        if len({edge.target for edge in kept}) >= LEAST_LEVELS and len(kept) >= len(best):
+        if len({joins[edge.target] for edge in kept}) >= LEAST_LEVELS and len(kept) >= len(best):
             best = kept
-    return sorted(best, key=lambda edge: (-order[edge.target], order[edge.source]))
+    return sorted(best, key=lambda edge: (-order[joins[edge.target]], order[edge.source]))
 
 
 class _Graph:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge, Spacing, walk
-from fxsummary.layout.branches import Room, reduced
+from fxsummary.layout.branches import Room, Surroundings, reduced
 from fxsummary.layout.line import Line, line_of
 from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.sides import split
@@ -93,7 +93,9 @@ def plan(
     bends = [unit for unit in walk_units(units) if unit.kind == "bend"]
     lines = Lines(flow)
     named = dict.fromkeys(edge for line in lines.walk(units) for edge in line.named)
-    named |= dict.fromkeys(edge for unit in bends for edge in lost_edges(unit, flow))
+    for bend in bends:
+        pyramid = groups.laterals.keys() & {edge.target for edge in bend.skips}
+        named |= dict.fromkeys([*lost_edges(bend, flow), *(results(bend, flow) if pyramid else ())])
     shaped = bool(bends or sides)
     rooms = (room, room) if shaped else (inside.least, inside.below)
     return Plan(root, lines, spacing, units, [*named], shaped, rooms)
@@ -104,6 +106,7 @@ class _Groups:
 
     def __init__(self, flow: Flow, spacing: Spacing, value: str, *, shaped: bool) -> None:
         self.flow, self.spacing, self.value, self.shaped = flow, spacing, value, shaped
+        self.laterals: dict[str, str] = {}
 
     def units(self, group: Box, room: Room) -> list[Unit]:
         """Return the units of a group, in order; those inside of inner groups too."""
@@ -127,10 +130,12 @@ class _Groups:
         return made[group.key]
 
     def _bend(self, group: Box) -> Bend | None:
-        return bend_of(group, self.flow) if self.shaped else None
+        bend = bend_of(group, self.flow) if self.shaped else None
+        self.laterals |= bend.laterals if bend else {}
+        return bend
 
     def _reduced(self, units: list[Unit], room: Room, around: float) -> list[Unit]:
-        return reduced(units, self.flow, self.spacing, room, around, self.value)
+        return reduced(units, Surroundings(self.flow, self.spacing, room, around, self.value, self.laterals))
 
     def _bent(self, bend: Bend, units: list[Unit], room: Room, around: float) -> list[Unit]:
         """Return the units of a U, below those of what is not on it."""
@@ -161,6 +166,21 @@ def lost_edges(bend: Unit, flow: Flow) -> Iterator[Edge]:
             drawn = (column, to) in next_to and target in starts if to else column is decoder
             if to is not column and edge not in skips and not (drawn and key in ends):
                 yield edge
+
+
+def results(pyramid: Unit, flow: Flow) -> Iterator[Edge]:
+    """Yield the edges from the results of the levels of a pyramid, which stand beside these levels.
+
+    They are what reads a level that the next one reads too, and leads out of its group or to the end.
+    """
+    for group in walk_units(pyramid.units[-1:]):
+        inside = {leaf.key for leaf in group.leaves()}
+        for unit in group.units:
+            key, sources = unit.box.key, flow.into(unit.box.key)
+            readers = flow.out_of(key)
+            of_level = len(sources) == 1 and sources[0] in inside and len(flow.out_of(sources[0])) > 1
+            if unit.kind == "leaf" and of_level and not any(to in inside and flow.out_of(to) for to in readers):
+                yield from (Edge(key, to) for to in readers)
 
 
 def walk_units(units: list[Unit]) -> Iterator[Unit]:
