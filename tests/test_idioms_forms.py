@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.graph.saved import dumps, loads
 from fxsummary.views.shown import shown
 from tests.graphs import graph_of
 from tests.test_idioms import labels, merged
@@ -417,6 +418,74 @@ def test_experts_in_a_loop_have_their_routing_in_one_row() -> None:
     assert one(view, "expert routing")["config"] == "top 2 of 4, 14 operations"
     assert "where" not in labels(view) and "combine experts" in labels(view)
     assert [run.count for run in shown(graph).graph["repeats"].values()] == [4]
+
+
+class Routed(nn.Module):
+    """Experts that are called with the tokens routed to them, and add to the sum so far."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.form, self.gate = form, nn.Linear(8, 4)
+        self.experts = nn.ModuleList(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights, chosen = self.gate(x).softmax(-1).topk(2)
+        result = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            token, rank = (chosen == number).nonzero(as_tuple=True)
+            tokens = x[None, token].reshape(-1, 8) if self.form == "view" else x[token]
+            part = expert(tokens) * weights[token, rank, None]
+            if self.form == "index_add":
+                result.index_add_(0, token, part)
+            elif self.form == "other":
+                result[token] = x[token] + part
+            else:
+                result[token] += part
+        return result
+
+
+@pytest.mark.parametrize("form", ["setitem", "view", "index_add", "other"])
+def test_experts_get_their_tokens_by_dispatch_and_are_combined(form: str) -> None:
+    torch.manual_seed(0)
+    graph = fxsummary.graph(Routed(form), torch.randn(64, 8))
+    view = shown(graph)
+    assert [run.copied for run in view.graph["repeats"].values()] == ["×4 experts"]
+    seen = labels(view)
+    assert seen.count("dispatch") == 1 and not {"eq", "nonzero", "topk"} & set(seen)
+    is_sum = form != "other"  # which adds to the tokens, not to the sum so far
+    assert ("combine experts" in seen, "zeros_like" in seen) == (is_sum, not is_sum)
+    assert view.totals.flops == graph.totals.flops and view.totals.parameters == graph.totals.parameters
+    assert list(loads(dumps(view)).graph["repeats"].values())[0].unit == "experts"
+    assert "×4 experts" in graph.to_text() and "×4 experts" in graph.to_svg()
+
+
+def test_layers_around_experts_are_no_experts() -> None:
+    class Layers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(Routed("setitem") for _ in range(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for layer in self.layers:
+                x = x + layer(x)
+            return x
+
+    torch.manual_seed(0)
+    found = shown(fxsummary.graph(Layers(), torch.randn(64, 8))).graph["repeats"].values()
+    assert {run.unit for run in found if run.count == 3} <= {""} and "experts" in {run.unit for run in found}
+
+
+def test_a_view_of_a_parameter_is_a_part_of_what_reads_it() -> None:
+    class Transposed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(16, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return (x @ self.weight.transpose(0, 1)).relu()
+
+    view = shown(fxsummary.graph(Transposed(), torch.empty(4, 8)))
+    assert labels(view) == ["x", "matmul", "relu", "output"] and one(view, "matmul")["parameters"] == 128
 
 
 def nearest(x: Tensor, w: Tensor) -> Tensor:

@@ -168,13 +168,24 @@ def _dispatches(merger: Merger, chosen: Sequence[str], book: Collection[str]) ->
     for key in readers:
         data = merger.node(key)
         tokens = [s for s in merger.graph.sources(key) if s not in chosen and s not in book]
-        if key in chosen or len(tokens) != 1 or base(data["label"]) not in _SELECTIONS or not is_free_call(data):
+        selects = base(data["label"]) in _SELECTIONS and is_free_call(data) and len(tokens) == 1
+        if key in chosen or not selects or not _feeds_weights(merger, key):
             continue
         after = list(merger.graph.readers(key))
         if len(after) == 1 and base(merger.node(after[0])["label"]) in VIEWS:
             key = merger.merge([key, *after], "views of dispatched tokens", label=DISPATCH) or key
         merger.node(key).update(op="call_function", label=DISPATCH, config="", kind="arithmetic")
         yield key
+
+
+def _feeds_weights(merger: Merger, key: str) -> bool:
+    """Return whether a value flows into an operation with FLOPs before it is written anywhere."""
+    while key and base(merger.node(key)["label"]) not in _WRITES:
+        readers = list(merger.graph.readers(key))
+        if any(merger.node(reader)["flops"] != 0 for reader in readers):
+            return True
+        key = readers[0] if len(readers) == 1 else ""
+    return False
 
 
 def _name_copies(merger: Merger, router: str, dispatches: Iterable[str], sums: Iterable[str]) -> None:
