@@ -288,6 +288,42 @@ def test_a_feature_pyramid_has_laterals_on_its_skips_and_names_the_results_of_it
     assert placed.boxes["result1"].x > placed.boxes["+1"].right and placed.boxes["out"].y < placed.boxes["+0"].y
 
 
+@st.composite
+def nested_us(draw: st.DrawFn) -> tuple[Box, list[Edge]]:
+    """A U in frames between other boxes, with laterals on some skips, and edges anywhere downwards."""
+    u, edges = u_net(levels=draw(st.integers(2, 4)), encoders=draw(st.integers(1, 2)))
+    boxes = list(u.children or [])
+    for box in boxes:
+        box.height = max(box.height, draw(st.sampled_from([0.0, 0.0, 90.0, 400.0])))
+    for skip in [edge for edge in edges if edge.source[0] == "e" and edge.target[0] == "d"]:
+        if draw(st.integers(0, 3)) == 0:
+            lateral = Box("-".join(skip), draw(st.sampled_from([40.0, 150.0])), 22, rows=1)
+            boxes.insert(next(at for at, box in enumerate(boxes) if box.key == skip.target), lateral)
+            edges = [edge for edge in edges if edge != skip]
+            edges += [Edge(skip.source, lateral.key), Edge(lateral.key, skip.target)]
+    order = [box.key for box in boxes]
+    for _ in range(draw(st.integers(0, 3))):
+        low, high = sorted(draw(st.sets(st.integers(0, len(order) - 1), min_size=2, max_size=2)))
+        edges += {Edge(order[low], order[high])}.difference(edges)
+    start, end = sorted(draw(st.sets(st.integers(0, len(boxes)), min_size=2, max_size=2)))
+    header = Header(draw(st.sampled_from([0.0, 90.0])), 60.0)
+    boxes[start:end] = [Box("inner", children=boxes[start:end], padding=FRAME, header=header)]
+    if len(boxes) > 2 and draw(st.booleans()):
+        boxes = [boxes[0], Box("outer", children=boxes[1:-1], padding=FRAME, header=header), boxes[-1]]
+    return Box("root", children=boxes), edges
+
+
+@settings(max_examples=300, deadline=None)
+@given(nested_us())
+@pytest.mark.slow
+def test_laws_hold_for_us(graph: tuple[Box, list[Edge]]) -> None:
+    root, edges = graph
+    placed, kept = layout(root, edges)
+    check_boxes(root, placed)
+    check_edges(root, kept, placed)
+    assert not crossings(placed)
+
+
 def test_branches_into_a_join_are_no_laterals() -> None:
     """Both factors come from one value, so only one value skips."""
     root, edges = pyramid(levels=3)

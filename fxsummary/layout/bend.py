@@ -54,10 +54,11 @@ def _level(encoders: list[Column], decoder: Column, parts: list[list[Edge]]) -> 
 def _make_room(encoders: list[Column], decoder: Column, parts: list[list[Edge]]) -> None:
     """Stretch the foot of the decoder until it is below both encoders, which lead into it."""
     first = decoder.places[0].stop.unit.box.key
-    inner = parts[0][-1]
-    below = max(column.height - column.tap_of(edges[-1].source) for column, edges in zip(encoders, parts, strict=True))
-    room = decoder.entry_of(inner.target) - decoder.entry_of(first)
-    decoder.stretch(first, inner.target, below + ACROSS - room)
+    inner = [edges[-1] for edges in parts]
+    below = [column.height - column.tap_of(edge.source) for column, edge in zip(encoders, inner, strict=True)]
+    room = [decoder.entry_of(edge.target) - decoder.entry_of(first) for edge in inner]
+    missing = max(each - has for each, has in zip(below, room, strict=True))
+    decoder.stretch(first, min((edge.target for edge in inner), key=decoder.entry_of), missing + ACROSS)
 
 
 class _Placing:
@@ -77,8 +78,9 @@ class _Placing:
         ]
         self.top = max(0.0, *(-level for level in levels))
         self.tops = [self.top + level for level in levels]
-        lowest = min(self.tops)
-        self.top, self.tops = self.top - min(lowest, 0.0), [each - min(lowest, 0.0) for each in self.tops]
+        self.over = min([self.top, *self.tops[1:]]) - ACROSS * bool(decoder.outgoing)
+        lowest = min(0.0, self.over, *self.tops)
+        self.top, self.tops, self.over = self.top - lowest, [each - lowest for each in self.tops], self.over - lowest
         self.gaps = [
             (bodies[0].right, self.spine - up.left),
             (self.spine + up.right, self.spines[-1] - bodies[-1].left),
@@ -100,7 +102,8 @@ class _Placing:
             for edge in edges:
                 box, y = self.body.boxes[edge.target], top + column.tap_of(edge.source)
                 end = box.x if x < self.spine else box.right
-                self._wire(edge.source, (edge.target,), [(x, y), (end, y)], arrow=True, skips=True)
+                start = [(x, self.body.boxes[edge.source].bottom)] if column.ends_with(edge.source) else []
+                self._wire(edge.source, (edge.target,), [*start, (x, y), (end, y)], arrow=True, skips=True)
                 self.body.labels.append(Label(edge.source, sum(gap) / 2, y - ABOVE_WIRE))
 
     def add_middle(self, middle: Column) -> None:
@@ -121,12 +124,12 @@ class _Placing:
         """Lead from the ends of the encoders into the decoder: below it, or from both sides."""
         for column, x, foot in zip(self.encoders, self.spines, self.feet, strict=True):
             for value, targets in _joined(column, self.decoder):
-                box = self.body.boxes[targets[0]]
-                y = max(self.foot, foot) + ACROSS if len(self.encoders) == 1 else box.y + box.height / 2
+                box, alone = self.body.boxes[targets[0]], len(self.encoders) == 1
+                y = max(self.foot, foot) + ACROSS if alone else self.foot - self.decoder.entry_of(targets[0])
                 ends = [(self.spine, y), (self.spine, self.foot)]
-                if len(self.encoders) > 1:
+                if not alone:
                     ends = [(box.x if x < self.spine else box.right, y)]
-                self._wire(value, targets, [(x, foot), (x, y), *ends], arrow=len(self.encoders) > 1)
+                self._wire(value, targets, [(x, foot), (x, y), *ends], arrow=not alone)
                 self.body.height = max(self.body.height, y)
 
     def leave(self) -> None:
@@ -137,7 +140,7 @@ class _Placing:
             return
         lane, end = self.body.right + ACROSS, self.body.height + ACROSS
         for edge in self.decoder.outgoing:
-            corners = [(self.spine, self.top), (self.spine, self.top - ACROSS), (lane, self.top - ACROSS), (lane, end)]
+            corners = [(self.spine, self.top), (self.spine, self.over), (lane, self.over), (lane, end)]
             self._wire(edge.source, (edge.target,), [*corners, (0.0, end), (0.0, end + 2.0)])
         self.body.right, self.body.height = lane, end + 2.0
 

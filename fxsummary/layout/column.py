@@ -49,6 +49,10 @@ class Column(Stack):
         self.drops: dict[str, float] = {}
         self.bypasses = {arc.box.key for arc in line.arcs if arc.box is not None}
 
+    def ends_with(self, key: str) -> bool:
+        """Return whether a leaf is at the end, and no wire leads on from there."""
+        return self.numbers[key] == len(self.places) - 1 and not self.outgoing
+
     def lay_out(self) -> Body:
         """Return the finished column."""
         if self.places:

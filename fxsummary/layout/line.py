@@ -7,7 +7,7 @@ the fourth in a bundle, is not drawn: its value is named at both ends.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge
@@ -19,6 +19,9 @@ MOST_LANES = 3
 """Maximum number of lanes side by side."""
 MOST_LEGS = 6
 """Maximum number of targets of one value beside a spine."""
+NO_VALUES: Mapping[str, int] = {}
+BLOCKED, WRONG = 1000, 1000000
+"""Costs of a side at which an arc must be named, and of the side at which its bypass is not."""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,8 @@ class Line:
     Attributes:
         steps: values that go from a stop to the next, by the number of the former, with their targets.
         named: edges that are not drawn.
-        openings: stops and leaves that a wire from the left side enters.
+        openings: stops and leaves that a wire from another column enters.
+        blocked: sides at which such a wire enters a stop, or leaves the spine below it, with its place on the spine.
         loops: widths of the descriptions of values that go back up, by their ends.
         lonely: leaves beside others without a wire between them.
     """
@@ -91,15 +95,16 @@ class Line:
     arcs: list[Arc] = field(default_factory=list)
     named: list[Edge] = field(default_factory=list)
     openings: list[tuple[int, str]] = field(default_factory=list)
+    blocked: set[tuple[float, int]] = field(default_factory=set)
     lonely: set[str] = field(default_factory=set)
     loops: Mapping[Edge, float] = field(default_factory=dict)
 
 
-def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> Line:
+def line_of(units: Sequence[Unit], flow: Flow, values: Mapping[str, int] = NO_VALUES) -> Line:
     """Return the line of units; frames in it are opened.
 
     Args:
-        values: values that come from the left side.
+        values: values that flow between columns, with the side from which they come.
     """
     line = Line([*_stops(units)], loops=flow.loops)
     number = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
@@ -111,6 +116,8 @@ def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> 
     number |= ports
     outputs |= ports.keys()
     for key, tail in number.items():
+        if key in values:
+            line.blocked.add((2.0 * tail + 1.0, -values[key]))
         for target in flow.out_of(key):
             head = number.get(target)
             if head is None:
@@ -127,6 +134,7 @@ def line_of(units: Sequence[Unit], flow: Flow, values: Collection[str] = ()) -> 
         for source in flow.into(key) if key not in ports else ():
             if source in values and source not in number:
                 line.openings.append((tail, key))
+                line.blocked.add((2.0 * tail, values[source]))
             elif source not in number and (tail > 0 or key not in inputs):
                 line.named.append(Edge(source, key))
     for edge in flow.loops:
@@ -166,25 +174,29 @@ def _tap(line: Line, arc: Arc) -> None:
 
 def _choose_sides(line: Line) -> None:
     """Choose the sides of all arcs, shorter ones first; arcs that would cross or be too many are named instead."""
-    choice = _Choice()
+    sides = _Sides(line)
+    choice = _Choice(sides.boxes)
     for arc in sorted(line.arcs, key=lambda each: (each.span[1] - each.span[0], each.span)):
         if not choice.takes(arc) and not arc.loops:
             line.named.append(Edge(arc.value, arc.target))
     line.arcs = []
-    _Sides(line).place(choice.sets())
+    sides.place(choice.sets())
 
 
 class _Choice:
     """The arcs that can be drawn without a crossing, in sets whose sides depend on each other.
 
     Attributes:
-        kept: the arcs; link: for each another one, and whether that is on the other side.
+        kept: the arcs; link: for each another one, and whether that is on the other side. The first is on the right,
+            and no arc of the line.
+        boxes: sides of the boxes beside stops.
         near: numbers of the arcs over each cell; legs: number of targets of each lane.
     """
 
-    def __init__(self) -> None:
-        self.kept: list[Arc] = []
-        self.link: list[tuple[int, int]] = []
+    def __init__(self, boxes: Mapping[str, int]) -> None:
+        self.boxes = boxes
+        self.kept = [Arc("", "", 0, 0)]
+        self.link = [(0, 0)]
         self.near: dict[int, list[int]] = {}
         self.legs: dict[Lane, int] = {}
 
@@ -196,6 +208,9 @@ class _Choice:
             return False
         around = {n for at in (*arc.cells[:1], *arc.cells[-1:]) for n in self.near.get(at, ())}
         wanted: dict[int, int] = {}
+        if arc.box is not None:
+            root, parity = self.root(0)
+            wanted[root] = parity ^ (self.boxes[arc.box.key] == RIGHT)
         for rival in sorted(around):
             if _cross(self.kept[rival].span, (start, end)):
                 root, parity = self.root(rival)
@@ -228,7 +243,7 @@ class _Choice:
     def sets(self) -> list[list[tuple[Arc, int]]]:
         """Return the arcs with their parities, by set."""
         found: dict[int, list[tuple[Arc, int]]] = {}
-        for number, arc in enumerate(self.kept):
+        for number, arc in enumerate(self.kept[1:], 1):
             root, parity = self.root(number)
             found.setdefault(root, []).append((arc, parity))
         return [*found.values()]
@@ -251,7 +266,6 @@ class _Sides:
         self.blocked: set[tuple[int, int]] = set()
         self.lanes: dict[tuple[int, int], set[Lane]] = {}
         self.boxes: dict[str, int] = {}
-        self.open = {at for at, _ in line.openings}
         for at, stop in enumerate(line.stops):
             for side, box in stop.unit.beside:
                 self.blocked.add((at, side))
@@ -268,17 +282,17 @@ class _Sides:
 
     def _cost(self, arc: Arc, side: int) -> int:
         if arc.box is not None:
-            return 0 if self.boxes[arc.box.key] == side else 1000
+            return 0 if self.boxes[arc.box.key] == side else WRONG
         if self._is_blocked(arc, side):
-            return 1000
+            return BLOCKED
         crowd = max(len(self.lanes.get((at, side), ())) for at in arc.cells)
         return 10 * self.entries.get((arc.head, side), 0) + 100 * max(0, crowd + 1 - MOST_LANES) + crowd
 
     def _is_blocked(self, arc: Arc, side: int) -> bool:
-        """Return whether an arc would cross a wire from the left side, or run through a box beside its target."""
+        """Return whether an arc would cross a wire between columns, or run through a box beside its target."""
         if arc.box is None and (arc.head, side) in self.blocked:
             return True
-        return side == LEFT and any(arc.span[0] < 2 * at <= arc.span[1] for at in self.open)
+        return any(side == each and arc.span[0] < at <= arc.span[1] for at, each in self.line.blocked)
 
     def _take(self, arc: Arc) -> None:
         lanes = [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]

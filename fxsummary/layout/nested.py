@@ -47,19 +47,24 @@ def bend_of(group: Box, flow: Flow) -> Bend | None:
     Skips are edges into joins that do not come from the box just before, from a value that is read elsewhere too. They
     are nested: the farther the target, the earlier its sources. A pyramid has values of several sizes.
     """
+    laterals = _laterals(group, flow)
+    bend = _bend_with(laterals, group, flow)
+    if bend is not None and bend.laterals and len(bend.encoders) > 1:
+        return _bend_with({}, group, flow)
+    return bend
+
+
+def _bend_with(laterals: dict[str, str], group: Box, flow: Flow) -> Bend | None:
     children = group.children or []
     child = {leaf.key: at for at, each in enumerate(children) for leaf in leaves(each)}
     boxes = {leaf.key: leaf for each in children for leaf in leaves(each)}
-    laterals = _laterals(group, flow)
     skips = [edge for edge in _nested(boxes, child, flow, laterals) if flow.into(edge.source)]
     targets = list(dict.fromkeys(edge.target for edge in skips))
     extents = {boxes[edge.source].extent for edge in skips}
     if len(targets) < LEAST_LEVELS or len(extents) < LEAST_LEVELS:
         return None
-    bend = _Graph(children, child, flow, skips).bend()
-    if bend is not None:
-        bend.laterals = {key: laterals[key] for key in targets if key in laterals}
-    return bend
+    passed = {key: laterals[key] for key in targets if key in laterals}
+    return _Graph(children, child, flow, skips, passed).bend()
 
 
 def _laterals(group: Box, flow: Flow) -> dict[str, str]:
@@ -113,8 +118,10 @@ def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow, laterals: 
 class _Graph:
     """The children of a group, without skips."""
 
-    def __init__(self, children: Sequence[Box], child: dict[str, int], flow: Flow, skips: list[Edge]) -> None:
-        self.children, self.child, self.skips = children, child, skips
+    def __init__(
+        self, children: Sequence[Box], child: dict[str, int], flow: Flow, skips: list[Edge], laterals: dict[str, str]
+    ) -> None:
+        self.children, self.child, self.skips, self.laterals = children, child, skips, laterals
         self.sources: dict[int, set[int]] = {at: set() for at in range(len(children))}
         self.readers: dict[int, set[int]] = {at: set() for at in range(len(children))}
         skipping = set(skips)
@@ -146,9 +153,29 @@ class _Graph:
         if any((self.readers[at] | self.sources[at]) - set(others) for at in others):
             return None
         self._settle(encoders, middle, decoder)
+        self._keep_straight(encoders)
+        if len({edge.target for edge in self.skips}) < LEAST_LEVELS:
+            return None
         down = [[self.children[at] for at in encoder] for encoder in encoders]
         rest = [[self.children[at] for at in part] for part in (middle, decoder, others)]
-        return Bend(down, rest[0], rest[1], rest[2], self.skips)
+        up = [leaf.key for box in (*rest[0], *rest[1]) for leaf in leaves(box)]
+        if len(encoders) > 1 and any(edge.target == up[0] for edge in self.skips):
+            return None  # the ends of the encoders have nothing to join below the skips
+        return Bend(down, rest[0], rest[1], rest[2], self.skips, self.laterals)
+
+    def _keep_straight(self, encoders: list[list[int]]) -> None:
+        """Keep one skip of each value, and one of each encoder into each join."""
+        home = {at: number for number, encoder in enumerate(encoders) for at in encoder}
+        sources: set[str] = set()
+        targets: set[tuple[str, int]] = set()
+        kept = []
+        for edge in self.skips:
+            target = self.laterals.get(edge.target, edge.target), home[self.child[edge.source]]
+            if edge.source not in sources and target not in targets:
+                kept.append(edge)
+            sources.add(edge.source)
+            targets.add(target)
+        self.skips = kept
 
     def _rows(self, children: list[int]) -> int:
         return sum(1 + leaf.rows for at in children for leaf in leaves(self.children[at]))

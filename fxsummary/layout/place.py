@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -10,6 +10,7 @@ from fxsummary.layout.bend import bent
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Edge, Layout, Point, Spacing
 from fxsummary.layout.column import Column
+from fxsummary.layout.line import NO_VALUES
 from fxsummary.layout.parallel import between_rails, next_to_each_other
 from fxsummary.layout.parts import Limits, cut, side_by_side
 from fxsummary.layout.planning import Lines, Plan, across, walk_units
@@ -71,7 +72,7 @@ class _Placer:
         units: list[Unit],
         incoming: Sequence[Edge] = (),
         outgoing: Sequence[Edge] = (),
-        values: Collection[str] = (),
+        values: Mapping[str, int] = NO_VALUES,
         *,
         rises: bool = False,
     ) -> Column:
@@ -91,7 +92,7 @@ class _Placer:
         return self.column(units, incoming, outgoing).lay_out()
 
     def _sides(self, unit: Unit) -> Body:
-        left, right = (self.column(side.units, values=(unit.value,)).lay_out() for side in unit.units)
+        left, right = (self.column(side.units, values=across(unit)).lay_out() for side in unit.units)
         self.uneven = are_uneven(left, right)
         return next_to_the_other(left, right, unit.value)
 

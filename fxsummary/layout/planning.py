@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Box, Edge, Spacing, walk
 from fxsummary.layout.branches import Room, Surroundings, reduced
-from fxsummary.layout.line import Line, line_of
+from fxsummary.layout.line import NO_VALUES, Line, line_of
 from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.sides import split
-from fxsummary.layout.units import Flow, Unit
+from fxsummary.layout.units import LEFT, RIGHT, Flow, Unit
 
 
 @dataclass
@@ -38,16 +38,16 @@ class Lines:
     """The lines of units, each made once."""
 
     flow: Flow
-    made: dict[tuple[tuple[Unit, ...], frozenset[str]], Line] = field(default_factory=dict)
+    made: dict[tuple[tuple[Unit, ...], frozenset[tuple[str, int]]], Line] = field(default_factory=dict)
 
-    def of(self, units: Sequence[Unit], values: Collection[str] = ()) -> Line:
+    def of(self, units: Sequence[Unit], values: Mapping[str, int] = NO_VALUES) -> Line:
         """Return the line of units; see `line_of`."""
-        key = tuple(units), frozenset(values) - {""}
+        key = tuple(units), frozenset(values.items())
         if key not in self.made:
-            self.made[key] = line_of(units, self.flow, key[1])
+            self.made[key] = line_of(units, self.flow, values)
         return self.made[key]
 
-    def walk(self, units: Sequence[Unit], values: Collection[str] = ()) -> Iterator[Line]:
+    def walk(self, units: Sequence[Unit], values: Mapping[str, int] = NO_VALUES) -> Iterator[Line]:
         """Yield the line of units, and those inside."""
         line = self.of(units, values)
         yield line
@@ -190,9 +190,12 @@ def walk_units(units: list[Unit]) -> Iterator[Unit]:
         yield from walk_units(unit.units)
 
 
-def across(unit: Unit) -> Collection[str]:
-    """Return the values that flow between columns next to each other, by other ways than their ends."""
-    return {edge.source for edge in unit.skips} if unit.kind == "bend" else (unit.value,)
+def across(unit: Unit) -> Mapping[str, int]:
+    """Return the values that flow between columns by other ways than their ends, with the side that they come from."""
+    if unit.kind != "bend":
+        return {unit.value: LEFT} if unit.value else NO_VALUES
+    first = {leaf.key for leaf in unit.units[0].leaves()}
+    return {edge.source: LEFT if edge.source in first else RIGHT for edge in unit.skips}
 
 
 def _check(root: Box, edges: list[Edge]) -> None:

@@ -64,6 +64,7 @@ class Stack:
     @property
     def height(self) -> float:
         """Height of the column."""
+        self.stack()
         return self.body.height
 
     def tap_of(self, key: str) -> float:
