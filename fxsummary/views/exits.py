@@ -25,7 +25,7 @@ class Exits:
     """The slots of an output, without those of the inner blocks of a series.
 
     Attributes:
-        output: its key; slots: those that stay.
+        output: its key, "" if there is none; slots: those that stay.
         exits: those at which it reads a block, if it reads the others alike.
     """
 
@@ -46,17 +46,20 @@ class Exits:
         """
         if not self._is_known(graph, name):
             return False
-        for edge in graph.sources(self.output).values():
+        for edge in self._edges(graph).values():
             reads = sorted((each, part) for slot, part in reads_of(edge) for each in self._every(slot, left_out))
             edge["slots"] = tuple([slot for slot, _ in reads])
             edge["parts"] = tuple([part for _, part in reads]) if any(edge["parts"]) else ()
         graph.graph["copies_read"] = dict(self._numbered(graph.graph["copies_read"], left_out))
         return True
 
+    def _edges(self, graph: ModelGraph) -> Mapping[str, EdgeData]:
+        return graph.sources(self.output) if self.output else {}
+
     def _is_known(self, graph: ModelGraph, name: ModuleCall) -> bool:
         """Return whether each value of the run that is read outside is one that all blocks have, or of the last one."""
         count, copies_read = graph.graph["repeats"][name].count, graph.graph["copies_read"]
-        for source, edge in graph.sources(self.output).items():
+        for source, edge in self._edges(graph).items():
             data = graph.data(source)
             is_single = data["multiplicity"] == count
             for slot in edge["slots"]:
