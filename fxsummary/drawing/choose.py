@@ -43,6 +43,8 @@ LEAST_COST = 0.3
 ROUNDS = 2
 MOST_KINDS = 6
 """Maximum number of kinds of blocks that are opened in a level."""
+LITTLE = 0.01
+"""Share of the FLOPs below which a class of blocks with one number of operations is opened last."""
 TIGHT_COST = 0.2
 
 
@@ -131,8 +133,9 @@ class Fitting:
             )
         picture, depth = self._best_depth()
         best = Opened(picture)
-        for level in range(depth, depth + ROUNDS):
-            best = self._opened(best, depth, level)
+        for costly in (True, False):
+            for level in range(depth, depth + ROUNDS):
+                best = self._opened(best, depth, self._kinds(best.picture, level, costly=costly))
         return best.picture
 
     def fits(self, picture: Picture) -> bool:
@@ -212,9 +215,9 @@ class Fitting:
             return tight
         return picture
 
-    def _opened(self, best: Opened, depth: int, level: int) -> Opened:
-        """Open blocks of a level where they fit, all of a kind; only the first one if much of the cost is hidden."""
-        for blocks in self._kinds(best.picture, level):
+    def _opened(self, best: Opened, depth: int, kinds: list[list[str]]) -> Opened:
+        """Open blocks where they fit, all of a kind; only the first one if much of the cost is hidden."""
+        for blocks in kinds:
             opened = self._with(best, depth, blocks)
             if opened is best and len(blocks) > 1 and self.hides_much(best.picture):
                 opened = self._with(best, depth, blocks[:1])
@@ -234,11 +237,11 @@ class Fitting:
         if _needs_too_many_rows(graph) or (picture := self.compose(graph)).rows > MOST_ROWS:
             return best
         picture = self._tightened(picture)
-        page = self._page(picture)
-        return Opened(picture, paths) if page.fits and self.value(picture) > self.value(best.picture) else best
+        is_better = self._page(picture).fits and self.value(picture) > self.value(best.picture)
+        return Opened(picture, paths) if is_better else best
 
-    def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
-        """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
+    def _kinds(self, picture: Picture, level: int, *, costly: bool) -> list[list[str]]:
+        """Return the closed blocks of a level with a large or a `LITTLE` share of the FLOPs by kind, largest first."""
         paths: dict[tuple[str, int], list[str]] = {}
         flops: Counter[tuple[str, int]] = Counter()
         closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}
@@ -253,7 +256,8 @@ class Fitting:
             elif at < level:
                 below = at + (block.call is not None or at == 0)
                 pending += [(inner, below) for inner in reversed(list(block.blocks()))]
-        return [paths[kind] for kind, _ in flops.most_common(MOST_KINDS)]
+        least = LITTLE * (self.totals.flops or 0)
+        return [paths[kind] for kind, number in flops.most_common(MOST_KINDS) if (number >= least) == costly]
 
     def _page(self, picture: Picture) -> Page:
         return arrange(picture.scene).page
