@@ -158,13 +158,18 @@ class _Search:
         return best
 
     def _try_parts(self, most: int) -> None:
-        """Try the widths of up to so many parts, first with most texts left out: if nothing fits then, nothing does."""
+        """Try the widths of up to so many parts, first with most texts left out: what does not fit then never does.
+
+        The exception is branches that are next to each other only without texts: below each other, they can be cut.
+        """
         last = self.form.steps[-1]
         self._try(_Attempt(last, most))
-        if _is_hopeless(self.found[_Attempt(last, most)]):
+        narrowest = self.found[_Attempt(last, most)]
+        if _is_hopeless(narrowest):
             return
         fitting = [parts for parts in range(1, most + 1) if self._try(_Attempt(last, parts))]
-        for parts in fitting:
+        room = _room(_limits(self.scene, self.form), _Attempt(0, most))
+        for parts in fitting or [most] * (narrowest.rooms[0] > NARROWEST * room):
             self._try(_Attempt(0, parts))
         page = min((found.page for attempt, found in self.found.items() if attempt.steps == 0), key=attrgetter("cost"))
         if page.parts > 1 or not page.fits:
