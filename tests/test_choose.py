@@ -6,6 +6,7 @@ import random
 import re
 from collections import Counter
 
+import pytest
 import torch
 from graphs import graph_of
 from test_svg import every_model, picture_of
@@ -13,12 +14,14 @@ from torch import nn
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.drawing import choose
+from fxsummary.drawing import arrangement, choose
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
 from fxsummary.drawing.look import Look
+from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.records import over_copies
+from fxsummary.layout import walk
 from fxsummary.views.blocks import UNREAD, block_tree
 from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import shown
@@ -167,3 +170,20 @@ class Nested(nn.Module):
 def test_costly_blocks_are_opened_before_cheap_ones_of_an_outer_level() -> None:
     picture = choose.picture(fxsummary.graph(Nested(), torch.zeros(2, 400)), fold="exact", look=Look(page="column"))
     assert [data["target"] for data in picture.closed_nodes()] == ["decoder", "head"]
+
+
+@pytest.mark.parametrize("page", ["screen", "column"])
+def test_no_page_is_laid_out_twice(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[object]()
+    lay_out = arrangement._laid_out
+
+    def noted(scene: Scene, form: arrangement.Format, attempt: arrangement._Attempt) -> arrangement.Arrangement:
+        sizes = [(box.width, box.height) for _, box in walk(arrangement.measure(scene).root)]
+        seen.append((id(scene), attempt.parts, attempt.shaped, sizes, [row.path for row in scene.rows()]))
+        return lay_out(scene, form, attempt)
+
+    monkeypatch.setattr(arrangement, "_laid_out", noted)
+    graph = fxsummary.graph(Nested(), torch.zeros(2, 400))
+    kept = choose.picture(graph, fold="exact", depth=4, look=Look(page=page))
+    assert kept.rows > MOST_ROWS and len(seen) > 1
+    assert all(each not in seen[:number] for number, each in enumerate(seen))

@@ -219,15 +219,11 @@ class _Search:
         return self.looks[steps]
 
     def _try_steps(self, attempts: list[_Attempt]) -> None:
-        """Make attempts until one fits, but none with a number of parts that does not fit with most texts left out."""
+        """Make attempts, each with more texts left out, until one fits; none but the last if that does not."""
         page = self._best[1].page
-        if not attempts or (page.fits and page.parts == 1):
-            return
-        most = [attempt for attempt in attempts if attempt.steps == attempts[-1].steps]
-        if _is_hopeless(self._best[1]):
-            return
-        fitting = {attempt.parts for attempt in most if self._try(attempt)}
-        self._try_in_turn(attempt for attempt in attempts if attempt.parts in fitting)
+        is_whole = page.fits and page.parts == 1
+        if attempts and not is_whole and not _is_hopeless(self._best[1]) and self._try(attempts[-1]):
+            self._try_in_turn(attempts)
 
 
 def _is_hopeless(found: Arrangement) -> bool:
