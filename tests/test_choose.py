@@ -18,10 +18,8 @@ from fxsummary.drawing import arrangement, choose
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
 from fxsummary.drawing.look import Look
-from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.records import over_copies
-from fxsummary.layout import walk
 from fxsummary.views.blocks import UNREAD, block_tree
 from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import shown
@@ -172,18 +170,20 @@ def test_costly_blocks_are_opened_before_cheap_ones_of_an_outer_level() -> None:
     assert [data["target"] for data in picture.closed_nodes()] == ["decoder", "head"]
 
 
-@pytest.mark.parametrize("page", ["screen", "column"])
-def test_no_page_is_laid_out_twice(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = list[object]()
+class Residual(nn.Module):
+    """Operations without texts that could be left out."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.tanh() + x
+
+
+def test_a_page_is_not_laid_out_again_if_no_text_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = choose.picture(fxsummary.graph(Residual(), torch.zeros(4, 8))).scene
+    made = list[int]()
     lay_out = arrangement._laid_out
-
-    def noted(scene: Scene, form: arrangement.Format, attempt: arrangement._Attempt) -> arrangement.Arrangement:
-        sizes = [(box.width, box.height) for _, box in walk(arrangement.measure(scene).root)]
-        seen.append((id(scene), attempt.parts, attempt.shaped, sizes, [row.path for row in scene.rows()]))
-        return lay_out(scene, form, attempt)
-
-    monkeypatch.setattr(arrangement, "_laid_out", noted)
-    graph = fxsummary.graph(Nested(), torch.zeros(2, 400))
-    kept = choose.picture(graph, fold="exact", depth=4, look=Look(page=page))
-    assert kept.rows > MOST_ROWS and len(seen) > 1
-    assert all(each not in seen[:number] for number, each in enumerate(seen))
+    monkeypatch.setattr(arrangement, "_laid_out", lambda *given: made.append(given[2].steps) or lay_out(*given))
+    search = arrangement._Search(scene)
+    for steps in range(5):
+        search._try(arrangement._Attempt(steps))
+        assert search.found[arrangement._Attempt(steps)].page.left_out == steps
+    assert made == [0]
