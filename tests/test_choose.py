@@ -6,6 +6,7 @@ import random
 import re
 from collections import Counter
 
+import pytest
 import torch
 from graphs import graph_of
 from test_svg import every_model, picture_of
@@ -13,9 +14,11 @@ from torch import nn
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.drawing import choose
+from fxsummary.drawing import arrangement, choose
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
+from fxsummary.drawing.look import Look
+from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import UNREAD, block_tree
 from fxsummary.views.joined import join_cheap
@@ -105,7 +108,7 @@ def test_a_pattern_of_closed_modules_opens_no_class() -> None:
     graph = graph_of("torchvision.swin_t")
     closed, opened = (choose.picture(graph, depth=depth) for depth in (3, 5))
     assert any(block.is_pattern for block in block_tree(closed.graph).walk())
-    assert choose.unseen_flops(closed) > 0.9 * (graph.totals.flops or 0) and not choose.unseen_flops(opened)
+    assert unseen_flops(closed) > 0.9 * (graph.totals.flops or 0) and not unseen_flops(opened)
 
 
 def test_a_picture_that_is_too_high_names_the_largest_depth_found_to_fit() -> None:
@@ -122,3 +125,65 @@ def test_only_the_first_block_of_a_class_is_open_if_not_all_fit() -> None:
     opened = Counter(block.type for block in block_tree(picture.graph).walk())
     assert opened["_DenseBlock"] == 4 and opened["_DenseLayer"] == 1
     assert "closed: _DenseLayer; depth=4 shows all" in picture.scene.facts
+
+
+class Chain(nn.Module):
+    """Linear layers, each of another size, so that none are copies of each other."""
+
+    def __init__(self, size: int, count: int = 60) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(size + number, size + number + 1) for number in range(count)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Around(nn.Module):
+    """A module around another."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.norm = inner, nn.LayerNorm(460)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        normed: torch.Tensor = self.norm(self.inner(x))
+        return normed
+
+
+class Nested(nn.Module):
+    """Costly layers two levels deep, and cheap ones one level deep; there is no room for several of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.neck, self.back = Around(Chain(400)), nn.Linear(460, 4), nn.Linear(64, 4)
+        self.decoder, self.head = Chain(4), Chain(4, 50)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        decoded: torch.Tensor = self.head(self.back(self.decoder(self.neck(self.encoder(x)))))
+        return decoded
+
+
+def test_costly_blocks_are_opened_before_cheap_ones_of_an_outer_level() -> None:
+    picture = choose.picture(fxsummary.graph(Nested(), torch.zeros(2, 400)), fold="exact", look=Look(page="column"))
+    assert [data["target"] for data in picture.closed_nodes()] == ["decoder", "head"]
+
+
+class Residual(nn.Module):
+    """Operations without texts that could be left out."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.tanh() + x
+
+
+def test_a_page_is_not_laid_out_again_if_no_text_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = choose.picture(fxsummary.graph(Residual(), torch.zeros(4, 8))).scene
+    made = list[int]()
+    lay_out = arrangement._laid_out
+    monkeypatch.setattr(arrangement, "_laid_out", lambda *given: made.append(given[2].steps) or lay_out(*given))
+    search = arrangement._Search(scene)
+    for steps in range(5):
+        search._try(arrangement._Attempt(steps))
+        assert search.found[arrangement._Attempt(steps)].page.left_out == steps
+    assert made == [0]

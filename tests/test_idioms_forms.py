@@ -455,7 +455,7 @@ def test_experts_get_their_tokens_by_dispatch_and_are_combined(form: str) -> Non
     is_sum = form != "other"  # which adds to the tokens, not to the sum so far
     assert ("combine experts" in seen, "zeros_like" in seen) == (is_sum, not is_sum)
     assert view.totals.flops == graph.totals.flops and view.totals.parameters == graph.totals.parameters
-    assert list(loads(dumps(view)).graph["repeats"].values())[0].unit == "experts"
+    assert next(iter(loads(dumps(view)).graph["repeats"].values())).unit == "experts"
     assert "×4 experts" in graph.to_text() and "×4 experts" in graph.to_svg()
 
 

@@ -389,6 +389,19 @@ def test_a_tall_column_is_cut_into_parts() -> None:
     assert placed.parts == 4 and placed.height < 0.3 * placed.uncut[1]
 
 
+def test_parts_that_are_too_wide_for_the_page_are_not_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[int]()
+    placing = sys.modules["fxsummary.layout.place"]
+    lay_out = placing.side_by_side
+    monkeypatch.setattr(placing, "side_by_side", lambda bodies, *more: made.append(1) or lay_out(bodies, *more))
+    for width in (500, 1500):
+        chain = [Box(f"c{i}", width if i == 30 else 100, 40) for i in range(60)]
+        edges = [Edge(a.key, b.key) for a, b in pairwise(chain)]
+        placed, _ = layout(Box("root", children=chain), edges, Limits(1600, 1000, 4))
+        assert (placed.parts > 1, bool(made)) == ((True, True) if width == 500 else (False, False))
+        made.clear()
+
+
 def test_a_chain_is_straight_and_a_skip_enters_from_the_side() -> None:
     keys = ["in", "a", "b", "c", "+", "out"]
     boxes = [Box(key, 60 + 20 * i, 30, role="join" if key == "+" else "") for i, key in enumerate(keys)]

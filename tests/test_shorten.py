@@ -13,7 +13,7 @@ from torch.nn import functional
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.views import shorten, shown
+from fxsummary.views import series, shorten, shown
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.unread import with_unread
 from zoo import OWN
@@ -59,7 +59,65 @@ class Stack(nn.Module):
             found.append(x)
         if self.way == "read later":
             return torch.cat(found)
+        if self.way in RETURNED:
+            return RETURNED[self.way](found)
         return x + found[4] if self.way == "one is read later" else x
+
+
+RETURNED: dict[str, Callable[[list[Tensor]], Any]] = {
+    "each is returned": lambda found: (found[-1] + 1, found),
+    "each is returned, the last one first": lambda found: found[::-1],
+    "each is returned but one": lambda found: [*found[:4], *found[5:]],
+    "each is returned out of order": lambda found: [found[1], found[0], *found[2:]],
+    "each is returned twice": lambda found: [*found, *found],
+}
+"""What is returned of the values of all layers."""
+
+
+class Steps(nn.Module):
+    """A layer of steps that counts them, and notes its state in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, y = torch.zeros(2), self.fc(x.view(6, 2))
+        with torch.no_grad():
+            for number in range(6):
+                state = state * 0.5 + y[number]
+        return torch.zeros_like(x).copy_((x.view(6, 2) + state).view(2, 6))
+
+
+class Caching(nn.Module):
+    """A layer that also returns a key and a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key, self.value = nn.Linear(6, 6), nn.Linear(6, 3)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        key, value = self.key(x), self.value(x)
+        return x + key, self.dropout(key), value
+
+
+class Caches(nn.Module):
+    """Layers whose keys and values are returned."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Caching() for _ in range(9)])
+        self.way = way
+
+    def forward(self, x: Tensor) -> Any:
+        pairs = []
+        for layer in self.layers:
+            x, *pair = layer(x)
+            pairs.append(pair)
+        if self.way == "mixed":
+            pairs[1::2] = [pair[::-1] for pair in pairs[1::2]]
+        return (x, pairs) if self.way != "by kind" else (list(zip(*pairs, strict=True)), x.exp())
 
 
 class Delayed(nn.Module):
@@ -120,6 +178,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
     "numbers between": (lambda: Stack(layers(), "positions"), False),
     "read later": (lambda: Stack(layers(), "read later"), False),
     "one is read later": (lambda: Stack(layers(), "one is read later"), False),
+    **{way: (lambda way=way: Stack(layers(), way), way == "each is returned") for way in RETURNED},
+    **{f"caches {way}": (lambda way=way: Caches(way), way != "mixed") for way in ("in pairs", "by kind", "mixed")},
     "other ends": (lambda: Stack([Layer(kinds=2), *layers(), Layer(bias=False)]), False),
     "another layer before": (lambda: Stack([nn.Linear(6, 6), *layers()]), True),
     "a pattern of eight": (lambda: Stack([*layers(7), Layer(kinds=2), *layers(7), Layer(kinds=2)]), False),
@@ -140,7 +200,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
 
 def assert_same_by_few(graph: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> bool:
     """The view is the same as without it, to the order of everything; returns whether a series was shortened."""
-    monkeypatch.setattr(shorten, "LEAST_OPERATIONS", 1)
+    monkeypatch.setattr(series, "LEAST_OPERATIONS", 1)
     before = contents(graph)
     found = [contents(shown.shown(graph, fold=fold)) for fold in ("similar", "exact")]
     is_short = shorten.by_few(with_unread(graph), fold_repeats) is not None
@@ -156,6 +216,12 @@ def test_a_few_blocks_show_what_becomes_of_all(name: str, trace: str, monkeypatc
     model, is_short = MODELS[name]
     graph = fxsummary.graph(model(), torch.ones(2, 6), trace=trace)
     assert assert_same_by_few(graph, monkeypatch) == is_short
+
+
+@pytest.mark.parametrize("way", ["", "each is returned"])
+def test_a_few_blocks_of_steps_show_what_becomes_of_all(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = fxsummary.graph(Stack([Steps() for _ in range(9)], way), torch.ones(2, 6), trace="record")
+    assert assert_same_by_few(graph, monkeypatch)
 
 
 @pytest.mark.parametrize("name", [*OWN, *(f"timm.{name}" for name in SERIES)])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import log
+from operator import attrgetter
 from typing import NamedTuple
 
 from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
 from fxsummary.drawing.names import name_edges
 from fxsummary.drawing.narrow import STEPS, Texts, narrow
 from fxsummary.drawing.scene import Scene
-from fxsummary.layout import Edge, Layout, Limits, Plan, Spacing, place, plan, turned, turned_back
+from fxsummary.layout import Edge, Layout, Limits, Plan, Spacing, place, plan, turned, turned_back, walk
 
 GUTTER = 44.0
 AROUND, HEAD = 56.0, 130.0
@@ -139,6 +140,7 @@ class _Search:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.form, self.texts = scene, FORMATS[scene.page], Texts(scene)
         self.found: dict[_Attempt, Arrangement] = {}
+        self.looks: dict[int, list[object]] = {}
 
     def run(self) -> Arrangement:
         """Return the best arrangement, with the scene as it needs it."""
@@ -146,13 +148,7 @@ class _Search:
         if self._best[1].page.shaped:
             self._try_steps([_Attempt(steps, shaped=True) for steps in self.form.steps[1:]])
         if not self._best[1].page.fits and not _is_hopeless(self._best[1]):
-            most = 3 if self.form.columns > 1 else 1
-            self._try(_Attempt(0, most))
-            if not _is_hopeless(self.found[_Attempt(0, most)]):
-                several = range(1, most + 1)
-                for parts in several:
-                    self._try(_Attempt(0, parts))
-                self._try_steps([_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in several])
+            self._try_parts(3 if self.form.columns > 1 else 1)
         elif self._best[1].page.fits and self._best[1].page.parts > 1:
             self._try_steps([_Attempt(steps) for steps in self.form.steps[1:-1]])
         attempt, best = self._best
@@ -160,6 +156,28 @@ class _Search:
         for edges in best.named:
             name_edges(self.scene, edges)
         return best
+
+    def _try_parts(self, most: int) -> None:
+        """Try the widths of up to so many parts, first with most texts left out: what does not fit then never does.
+
+        The exception is branches that are next to each other only without texts: below each other, they can be cut.
+        """
+        last = self.form.steps[-1]
+        self._try(_Attempt(last, most))
+        narrowest = self.found[_Attempt(last, most)]
+        if _is_hopeless(narrowest):
+            return
+        fitting = [parts for parts in range(1, most + 1) if self._try(_Attempt(last, parts))]
+        room = _room(_limits(self.scene, self.form), _Attempt(0, most))
+        for parts in fitting or [most] * (narrowest.rooms[0] > NARROWEST * room):
+            self._try(_Attempt(0, parts))
+        page = min((found.page for attempt, found in self.found.items() if attempt.steps == 0), key=attrgetter("cost"))
+        if page.parts > 1 or not page.fits:
+            self._try_in_turn(_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in fitting)
+
+    def _try_in_turn(self, attempts: Iterable[_Attempt]) -> None:
+        """Make the attempts not made yet until one fits."""
+        any(self._try(attempt) for attempt in attempts if attempt not in self.found)
 
     @property
     def _best(self) -> tuple[_Attempt, Arrangement]:
@@ -182,25 +200,30 @@ class _Search:
 
     def _same(self, attempt: _Attempt) -> Arrangement | None:
         """Return the arrangement of another attempt that this one would lead to as well, if there is one."""
+        if attempt.shaped:
+            return None
         room = _room(_limits(self.scene, self.form), attempt)
         for other, found in self.found.items():
-            plain = not attempt.shaped and not found.page.shaped
-            if plain and other.steps == attempt.steps and found.rooms[0] <= room < found.rooms[1]:
-                return found
+            is_same = not found.page.shaped and found.rooms[0] <= room < found.rooms[1]
+            if is_same and self._look(other.steps) == self._look(attempt.steps):
+                return replace(found, page=replace(found.page, left_out=attempt.steps))
         return None
 
+    def _look(self, steps: int) -> list[object]:
+        """Return the sizes of all boxes, and the names of all rows, after steps of leaving texts out."""
+        if steps not in self.looks:
+            self._narrow(_Attempt(steps))
+            names = [(row.label, row.path) for row in self.scene.rows()]
+            sizes = [(box.width, box.height, box.header) for _, box in walk(measure(self.scene).root)]
+            self.looks[steps] = [*names, *sizes]
+        return self.looks[steps]
+
     def _try_steps(self, attempts: list[_Attempt]) -> None:
-        """Make attempts until one fits, but none with a number of parts that does not fit with most texts left out."""
+        """Make attempts, each with more texts left out, until one fits; none but the last if that does not."""
         page = self._best[1].page
-        if not attempts or (page.fits and page.parts == 1):
-            return
-        most = [attempt for attempt in attempts if attempt.steps == attempts[-1].steps]
-        if _is_hopeless(self._best[1]):
-            return
-        fitting = {attempt.parts for attempt in most if self._try(attempt)}
-        for attempt in attempts:
-            if attempt.parts in fitting and attempt not in self.found and self._try(attempt):
-                return
+        is_whole = page.fits and page.parts == 1
+        if attempts and not is_whole and not _is_hopeless(self._best[1]) and self._try(attempts[-1]):
+            self._try_in_turn(attempts)
 
 
 def _is_hopeless(found: Arrangement) -> bool:

@@ -14,12 +14,13 @@ from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
 from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
+from fxsummary.drawing.unseen import closed_in, unseen_flops
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import over_copies
-from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
+from fxsummary.views.dissolve import WRAPPERS
 from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import shown
 
@@ -37,13 +38,13 @@ UNSEEN = 0.25
 """Share of the FLOPs in classes without an open module from which cheap operations may share rows."""
 LEAST_ROWS = 10
 """Number of rows that a picture in which operations share rows must have to say enough."""
-MOST_NAMES = 3
-"""Maximum number of classes of closed modules in the heading."""
 LEAST_COST = 0.3
 """Lower than the cost of any page."""
 ROUNDS = 2
 MOST_KINDS = 6
 """Maximum number of kinds of blocks that are opened in a level."""
+LITTLE = 0.01
+"""Share of the FLOPs below which a class of blocks with one number of operations is opened last."""
 TIGHT_COST = 0.2
 
 
@@ -132,8 +133,9 @@ class Fitting:
             )
         picture, depth = self._best_depth()
         best = Opened(picture)
-        for level in range(depth, depth + ROUNDS):
-            best = self._opened(best, depth, level)
+        for costly in (True, False):
+            for level in range(depth, depth + ROUNDS):
+                best = self._opened(best, depth, self._kinds(best.picture, level, costly=costly))
         return best.picture
 
     def fits(self, picture: Picture) -> bool:
@@ -205,15 +207,17 @@ class Fitting:
         """Return the picture, with fewer frames if that makes it fit."""
         if picture.rows > MOST_ROWS or self._page(picture).fits:
             return picture
+        if not any(block.type in WRAPPERS for block in block_tree(picture.graph).walk()):
+            return picture  # it has no frame that could go
         tight = self.compose(picture.graph, tight=True)
         fewer = len(list(tight.scene.root.walk())) < len(list(picture.scene.root.walk()))
         if fewer and (self._page(tight).fits or self.value(tight) > self.value(picture) + TIGHT_COST):
             return tight
         return picture
 
-    def _opened(self, best: Opened, depth: int, level: int) -> Opened:
-        """Open blocks of a level where they fit, all of a kind; only the first one if much of the cost is hidden."""
-        for blocks in self._kinds(best.picture, level):
+    def _opened(self, best: Opened, depth: int, kinds: list[list[str]]) -> Opened:
+        """Open blocks where they fit, all of a kind; only the first one if much of the cost is hidden."""
+        for blocks in kinds:
             opened = self._with(best, depth, blocks)
             if opened is best and len(blocks) > 1 and self.hides_much(best.picture):
                 opened = self._with(best, depth, blocks[:1])
@@ -233,11 +237,11 @@ class Fitting:
         if _needs_too_many_rows(graph) or (picture := self.compose(graph)).rows > MOST_ROWS:
             return best
         picture = self._tightened(picture)
-        page = self._page(picture)
-        return Opened(picture, paths) if page.fits and self.value(picture) > self.value(best.picture) else best
+        is_better = self._page(picture).fits and self.value(picture) > self.value(best.picture)
+        return Opened(picture, paths) if is_better else best
 
-    def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
-        """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
+    def _kinds(self, picture: Picture, level: int, *, costly: bool) -> list[list[str]]:
+        """Return the closed blocks of a level with a large or a `LITTLE` share of the FLOPs by kind, largest first."""
         paths: dict[tuple[str, int], list[str]] = {}
         flops: Counter[tuple[str, int]] = Counter()
         closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}
@@ -252,7 +256,8 @@ class Fitting:
             elif at < level:
                 below = at + (block.call is not None or at == 0)
                 pending += [(inner, below) for inner in reversed(list(block.blocks()))]
-        return [paths[kind] for kind, _ in flops.most_common(MOST_KINDS)]
+        least = LITTLE * (self.totals.flops or 0)
+        return [paths[kind] for kind, number in flops.most_common(MOST_KINDS) if (number >= least) == costly]
 
     def _page(self, picture: Picture) -> Page:
         return arrange(picture.scene).page
@@ -270,7 +275,7 @@ def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
         other = joined.best()
         if other.rows >= LEAST_ROWS and _is_better(joined, other, fitting, found):
             fitting, found = joined, other
-    found.closed = _closed_in(found, view, fitting.joins)
+    found.closed = closed_in(found, view, fitting.joins)
     return fitting, found
 
 
@@ -286,23 +291,6 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
 
 def _needs_too_many_rows(graph: ModelGraph) -> bool:
     return len(graph) > MOST_ROWS * MOST_IN_A_ROW
-
-
-def unseen_flops(picture: Picture) -> int:
-    """Return the FLOPs in closed modules whose classes the picture does not open."""
-    opened = {block.type for block in block_tree(picture.graph).walk() if not block.is_pattern}
-    return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
-
-
-def _closed_in(picture: Picture, view: ModelGraph, joins: bool) -> str:
-    """Return what a picture does not show of a view, and the depth that shows all; "" for nothing."""
-    small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
-    nodes = [data for data in picture.closed_nodes() if data["target"] not in small]
-    nodes.sort(key=lambda data: -over_copies(data, "flops"))
-    names = list(dict.fromkeys(data["label"] for data in nodes))
-    parts = [f"closed: {listed(names, MOST_NAMES)}"] if names else []
-    parts += ["neighbouring operations without weights or FLOPs share rows"] if joins else []
-    return f"{'; '.join(parts)}; depth={len(shown_at(view)) - 1} shows all" if parts else ""
 
 
 def _detail(picture: Picture) -> float:

@@ -58,7 +58,9 @@ class Column(Stack):
         if self.places:
             self.stack()
             widths = {lean: self._width_at(lean) for lean in self.leans}
-            self._width_at(min(widths, key=lambda lean: (widths[lean], lean)))
+            least = min(widths, key=lambda lean: (widths[lean], lean))
+            if least != self.leans[-1]:
+                self._width_at(least)
             self._emit()
         return self.body
 

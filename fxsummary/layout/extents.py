@@ -8,8 +8,8 @@ from operator import is_
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.units import Unit
 
-RAIL, BEND = 18.0, 100.0
-"""Space for the wire beside branches that stand below each other, and between two columns of a U."""
+RAIL, BEND = 18.0, 44.0
+"""Space for the wire beside branches that stand below each other, and the least between two columns of a U."""
 
 
 def width_of(unit: Unit, spacing: Spacing) -> float:

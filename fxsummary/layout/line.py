@@ -203,10 +203,11 @@ class _Choice:
     def takes(self, arc: Arc) -> bool:
         """Keep an arc, unless it cannot be drawn."""
         start, end = arc.span
-        number, legs = len(self.kept), self.legs.get(arc.lane, 0)
-        if legs >= MOST_LEGS or any(self._is_full(self.near.get(at, ()), arc) for at in arc.cells):
+        number, lane, cells = len(self.kept), arc.lane, arc.cells
+        legs = self.legs.get(lane, 0)
+        if legs >= MOST_LEGS or any(self._is_full(self.near.get(at, ()), lane) for at in cells):
             return False
-        around = {n for at in (*arc.cells[:1], *arc.cells[-1:]) for n in self.near.get(at, ())}
+        around = {n for at in (*cells[:1], *cells[-1:]) for n in self.near.get(at, ())}
         wanted: dict[int, int] = {}
         if arc.box is not None:
             root, parity = self.root(0)
@@ -218,16 +219,16 @@ class _Choice:
                     return False
         self.kept.append(arc)
         self.link.append((number, 0))
-        self.legs[arc.lane] = legs + 1
+        self.legs[lane] = legs + 1
         for root, parity in wanted.items():
             self.link[root] = number, parity ^ 1
-        for at in arc.cells:
+        for at in cells:
             self.near.setdefault(at, []).append(number)
         return True
 
-    def _is_full(self, near: Sequence[int], arc: Arc) -> bool:
+    def _is_full(self, near: Sequence[int], lane: Lane) -> bool:
         most = 2 * MOST_LANES
-        return len(near) >= most and len({self.kept[number].lane for number in near} | {arc.lane}) > most
+        return len(near) >= most and len({self.kept[number].lane for number in near} | {lane}) > most
 
     def root(self, number: int) -> tuple[int, int]:
         """Return the number that represents the set of an arc, and whether the arc is on its other side."""
@@ -292,14 +293,16 @@ class _Sides:
         """Return whether an arc would cross a wire between columns, or run through a box beside its target."""
         if arc.box is None and (arc.head, side) in self.blocked:
             return True
-        return any(side == each and arc.span[0] < at <= arc.span[1] for at, each in self.line.blocked)
+        start, end = arc.span
+        return any(side == each and start < at <= end for at, each in self.line.blocked)
 
     def _take(self, arc: Arc) -> None:
-        lanes = [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]
-        if any(len(each | {arc.lane}) > MOST_LANES for each in lanes) or self._is_blocked(arc, arc.side):
+        lane, lanes = arc.lane, [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]
+        is_full = any(len(each) >= MOST_LANES and lane not in each for each in lanes)
+        if is_full or self._is_blocked(arc, arc.side):
             self.line.named += [Edge(arc.value, arc.target)] * (not arc.loops)
             return
         for each in lanes:
-            each.add(arc.lane)
+            each.add(lane)
         self.entries[arc.head, arc.side] = self.entries.get((arc.head, arc.side), 0) + 1
         self.line.arcs.append(arc)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from fxsummary.layout.body import Body
-from fxsummary.layout.boxes import Edge, Point, Wire
+from fxsummary.layout.boxes import Edge, Point, Spacing, Wire
+from fxsummary.layout.extents import width_of
 from fxsummary.layout.units import Flow, Unit
 
 GUTTER = 44.0
@@ -34,7 +35,9 @@ class Limits:
     columns: int = 1
 
 
-def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) -> tuple[list[Unit], list[Edge]]:
+def cut(
+    units: list[Unit], whole: Body, flow: Flow, lay: Lay, spacing: Spacing, limits: Limits
+) -> tuple[list[Unit], list[Edge]]:
     """Return the units, or those of their largest frame, as parts that fit the width; as they were if there are none.
 
     Return also the edges between parts for which there is no wire.
@@ -43,25 +46,28 @@ def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) ->
         whole: layout of the units as one column.
     """
     for most in (1, MOST_CROSSING):
-        if found := _best(_pieces(units, whole, flow, most), flow, lay, limits):
+        if found := _best(_pieces(units, whole, flow, most), flow, lay, spacing, limits):
             return [found], _unconnected(found, flow)
     largest = max(units, key=lambda unit: sum(1 for _ in unit.leaves()))
     dominates = sum(1 for _ in largest.leaves()) >= DOMINANT * _size(units)
     named: list[Edge] = []
     if largest.kind == "frame" and dominates and _is_entered_at_ends(largest.units, flow):
-        inside, named = cut(largest.units, lay(largest.units, (), ()), flow, lay, limits)
+        inside, named = cut(largest.units, lay(largest.units, (), ()), flow, lay, spacing, limits)
         units = [replace(unit, units=inside) if unit is largest else unit for unit in units]
     return units, named
 
 
-def _best(pieces: list[tuple[float, list[Unit]]], flow: Flow, lay: Lay, limits: Limits) -> Unit | None:
+def _best(
+    pieces: list[tuple[float, list[Unit]]], flow: Flow, lay: Lay, spacing: Spacing, limits: Limits
+) -> Unit | None:
     """Return the fewest parts that are low enough, or else the lowest parts, that fit the width."""
     heights, best, least = [height for height, _ in pieces], None, float("inf")
     for number in range(2, min(limits.columns, len(pieces)) + 1):
         ends = _balanced(heights, number)
         starts = [0, *ends[:-1]]
         parts = [[unit for _, chain in pieces[a:b] for unit in chain] for a, b in zip(starts, ends, strict=True)]
-        if _is_uneven(heights, ends):
+        least_width = sum(max(width_of(unit, spacing) for unit in part) for part in parts) + GUTTER * (number - 1)
+        if _is_uneven(heights, ends) or least_width > limits.width:
             continue
         made = Unit("parts", units=[Unit("column", units=part) for part in _with_ports(parts, flow)])
         body = lay([made], (), ())

@@ -59,8 +59,12 @@ class Unit:
             unit = pending.pop()
             if unit.kind == "leaf":
                 yield unit.box
-                yield from (box for _, box in unit.beside)
-            pending.extend(reversed(unit.units))
+                if unit.left is not None:
+                    yield unit.left
+                if unit.right is not None:
+                    yield unit.right
+            else:
+                pending += reversed(unit.units)
 
     def inputs(self) -> Iterator[Box]:
         """Yield the leaves that a wire from above enters."""

@@ -177,9 +177,11 @@ class Items:
         """Return the slots of an operation, in order, each with the value that goes there."""
         found: list[tuple[int, Value]] = []
         for source, edge in self.graph.sources(key).items():
-            place = self.place[source]
-            if edge["slots"] and not edge.get("parts"):
-                found += [(slot, (place, WHOLE)) for slot in edge["slots"]]
+            place, slots = self.place[source], edge["slots"]
+            if len(slots) == 1 and not edge.get("parts"):
+                found.append((slots[0], (place, WHOLE)))
+            elif slots and not edge.get("parts"):
+                found += [(slot, (place, WHOLE)) for slot in slots]
             else:
                 found += [(slot, (place, self.part_number(part))) for slot, part in reads_of(edge) or [(WRITTEN, ())]]
         if len(found) > 1:

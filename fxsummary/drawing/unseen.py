@@ -1,0 +1,30 @@
+"""What a picture does not show of a model: modules that are closed."""
+
+from __future__ import annotations
+
+from fxsummary.drawing.compose import Picture
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import over_copies
+from fxsummary.text.numbers import listed
+from fxsummary.views.blocks import block_tree
+from fxsummary.views.depth import shown_at
+
+MOST_NAMES = 3
+"""Maximum number of classes of closed modules in the heading."""
+
+
+def unseen_flops(picture: Picture) -> int:
+    """Return the FLOPs in closed modules whose classes the picture does not open."""
+    opened = {block.type for block in block_tree(picture.graph).walk() if not block.is_pattern}
+    return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
+
+
+def closed_in(picture: Picture, view: ModelGraph, joins: bool) -> str:
+    """Return what a picture does not show of a view, and the depth that shows all; "" for nothing."""
+    small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
+    nodes = [data for data in picture.closed_nodes() if data["target"] not in small]
+    nodes.sort(key=lambda data: -over_copies(data, "flops"))
+    names = list(dict.fromkeys(data["label"] for data in nodes))
+    parts = [f"closed: {listed(names, MOST_NAMES)}"] if names else []
+    parts += ["neighbouring operations without weights or FLOPs share rows"] if joins else []
+    return f"{'; '.join(parts)}; depth={len(shown_at(view)) - 1} shows all" if parts else ""
