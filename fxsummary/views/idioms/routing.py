@@ -174,7 +174,8 @@ def _dispatches(merger: Merger, chosen: Sequence[str], book: Collection[str]) ->
         after = list(merger.graph.readers(key))
         if len(after) == 1 and base(merger.node(after[0])["label"]) in VIEWS:
             key = merger.merge([key, *after], "views of dispatched tokens", label=DISPATCH) or key
-        merger.node(key).update(op="call_function", label=DISPATCH, config="", kind="arithmetic")
+        said: NodeData = {"op": "call_function", "label": DISPATCH, "config": "", "kind": "arithmetic"}
+        merger.node(key).update(said)
         yield key
 
 
