@@ -114,10 +114,12 @@ class _Placing:
         self.body.add(body, x, top)
         self.body.left = max(self.body.left, body.left - x)
         for value, targets in _joined(self.encoders[0], middle):
-            self._wire(value, targets, [(0.0, foot), (0.0, top - ACROSS), (x, top - ACROSS), (x, top)])
+            corners = [(0.0, foot), (0.0, top - ACROSS), (x, top - ACROSS), (x, top)]
+            self._wire(value, targets, corners, arrow=middle.starts_bare)
         end = top + body.height + ACROSS
         for value, targets in _joined(middle, self.decoder):
-            self._wire(value, targets, [(x, top + body.height), (x, end), (self.spine, end), (self.spine, self.foot)])
+            corners = [(x, top + body.height), (x, end), (self.spine, end), (self.spine, self.foot)]
+            self._wire(value, targets, corners, arrow=self.decoder.starts_bare)
         self.body.height = end
 
     def join(self) -> None:
@@ -129,13 +131,14 @@ class _Placing:
                 ends = [(self.spine, y), (self.spine, self.foot)]
                 if not alone:
                     ends = [(box.x if x < self.spine else box.right, y)]
-                self._wire(value, targets, [(x, foot), (x, y), *ends], arrow=not alone)
+                self._wire(value, targets, [(x, foot), (x, y), *ends], arrow=not alone or self.decoder.starts_bare)
                 self.body.height = max(self.body.height, y)
 
     def leave(self) -> None:
         """Lead in from above, and from the top of the decoder around it to below the U."""
         for edge in self.encoders[0].incoming:
-            self._wire(edge.source, (edge.target,), [(0.0, 0.0), (0.0, self.tops[0])])
+            arrow = self.encoders[0].starts_bare
+            self._wire(edge.source, (edge.target,), [(0.0, 0.0), (0.0, self.tops[0])], arrow=arrow)
         if not self.decoder.outgoing:
             return
         lane, end = self.body.right + ACROSS, self.body.height + ACROSS

@@ -49,6 +49,11 @@ class Column(Stack):
         self.drops: dict[str, float] = {}
         self.bypasses = {arc.box.key for arc in line.arcs if arc.box is not None}
 
+    @property
+    def starts_bare(self) -> bool:
+        """Whether a wire from outside ends at its first leaf, since no frame is around that."""
+        return self.places[0].body is None and not self.places[0].stop.frames
+
     def ends_with(self, key: str) -> bool:
         """Return whether a leaf is at the end, and no wire leads on from there."""
         return self.numbers[key] == len(self.places) - 1 and not self.outgoing
