@@ -148,6 +148,38 @@ def test_a_module_opens_in_place_by_mouse(page_of: Open) -> None:
     assert page.locator("#stage .inside").count() == 0 and rows(page) == 13
 
 
+def test_what_does_not_change_keeps_its_elements(page_of: Open) -> None:
+    """To open a module among others lays out only what is new: all other elements stay, and the SVG keeps its size."""
+    page = page_of(graph_of(RESNET))
+    page.evaluate("open('', null, 0); [...picture.keys.values()].forEach(toggle); pick(null)")
+    wrong = page.evaluate(
+        """() => {
+            const before = [...stage.querySelectorAll("*")];
+            const { style } = picture.svg;
+            const size = () => [picture.svg.getAttribute("viewBox"), style.width, style.height].join();
+            const old = size();
+            toggle(picture.keys.get(picture.svg.querySelector(".inside [data-i]:has(> .open)")));
+            const gone = before.filter((each) => !each.isConnected).map((each) => each.tagName);
+            return [gone, old === size() ? "" : size()];
+        }"""
+    )
+    assert wrong == [[], ""]
+    assert page.locator("#stage .inside .inside").count() == 1
+    assert page.locator(".sheet").bounding_box()["height"] > page.locator("#stage svg").bounding_box()["height"]
+
+
+def test_what_is_open_is_printed(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    page.evaluate("open('', null, 0); toggle([...picture.keys.values()][1])")
+    own, box = page.evaluate("[picture.place.own, picture.place.box]")
+    view = "picture.svg.getAttribute('viewBox').split(' ').map(Number)"
+    assert box[3] > own[3] and page.evaluate(view) == own
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(view) == box
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(view) == own
+
+
 def test_the_address_names_what_is_open(page_of: Open) -> None:
     page = page_of(graph_of(RESNET))
     page.click("#collapse")
@@ -377,7 +409,7 @@ def test_zoom(page_of: Open) -> None:
 
 def test_fit_shows_a_very_tall_picture_whole(page_of: Open) -> None:
     page = page_of(graph_of(RESNET))
-    page.evaluate("picture.svg.setAttribute('viewBox', '0 0 900 30000'); fit()")
+    page.evaluate("picture.place.own = picture.place.box = [0, 0, 900, 30000]; fit()")
     assert page.locator("#stage svg").bounding_box()["height"] <= page.locator("#stage").bounding_box()["height"]
 
 
@@ -490,7 +522,8 @@ def test_the_picture_can_be_saved(page_of: Open, tmp_path: Path, scheme: str) ->
     page.click("#collapse")
     page.click("#collapse")
     page.locator("#stage .open").nth(1).click()
-    size = page.locator("#stage svg").evaluate("(svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]")
+    size = page.evaluate("picture.place.box.slice(2)")
+    assert page.locator("#stage svg").get_attribute("height") != str(size[1])  # what is open lies outside
     with page.expect_download() as saved:
         page.click("#save-svg")
     assert saved.value.suggested_filename == "ResNet.svg"

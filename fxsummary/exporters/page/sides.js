@@ -7,7 +7,7 @@ function showSides() {
   sides.panes = data.sides.levels[sides.level].map((level, at) => {
     const section = sides.element.children[at];
     const svg = pictureOf(level.picture);
-    const pane = { stage: section.querySelector(".stage"), note: section.querySelector("small"), svg, things: new Map(), rows: new Map() };
+    const pane = { stage: section.querySelector(".stage"), note: section.querySelector("small"), svg, things: new Map() };
     for (const row of svg.querySelectorAll("[data-n]")) {
       const thing = meant(level.rows[row.dataset.n]);
       if (thing) name(row, thing, row.dataset.i === undefined ? "-1" : "0", pane);
@@ -27,11 +27,11 @@ const lacks = (pane, thing) => (thing.module || thing.operation).change === (pan
 /** Return the row of something in one of the two pictures, or that of the module around it; null if it has none. */
 function counterpart(pane, thing) {
   const { module, operation } = thing;
-  if (pane.rows.has(module || operation)) return pane.rows.get(module || operation);
-  if (lacks(pane, thing)) return null;
-  for (let path = module ? parentOf(module.path) : operation.module; path; path = parentOf(path))
-    if (pane.rows.has(modules.get(path))) return pane.rows.get(modules.get(path));
-  return null;
+  let row = rowIn(pane, thing);
+  if (row || lacks(pane, thing)) return row;
+  for (let path = module ? parentOf(module.path) : operation.module; path && !row; path = parentOf(path))
+    row = rowIn(pane, ofModule(modules.get(path)));
+  return row;
 }
 
 /** Mark something in both pictures, and scroll to it. */
@@ -63,6 +63,8 @@ function setSides(on) {
   showLevel();
   select(state.thing);
 }
+
+const sizeOf = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
 
 /** Zoom both pictures alike. */
 function zoomSides(zoom) {
