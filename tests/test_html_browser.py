@@ -54,7 +54,7 @@ def page_of(browser: Any, folder: Path) -> Iterator[Open]:
     contexts, wrong = [], []
 
     def opened(graph: ModelGraph, address: str = "", **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": 1700, "height": 900}, **options)
+        context = browser.new_context(**{"viewport": {"width": 1700, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
@@ -486,6 +486,22 @@ def test_nothing_covers_the_picture(page_of: Open, width: int, height: int) -> N
                     or (box["y"] >= stage["y"] + stage["height"] - 1 or box["y"] + box["height"] <= stage["y"] + 1)
                 )
         assert page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]") == [width, width]
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_the_header_leaves_room_on_a_phone(page_of: Open, compares: bool) -> None:
+    """It is at most 120 px high, and each of its controls is in sight, or scrolls into sight."""
+    page = page_of(sides.compared() if compares else graph_of(VIT), viewport={"width": 390, "height": 844})
+    heights = [page.locator(bar).bounding_box()["height"] for bar in (".top", ".toolbar")]
+    assert sum(heights) <= 120
+    for control in page.locator(".top button, .top input[type=text], .top label, .toolbar button").all():
+        if control.is_visible():
+            control.scroll_into_view_if_needed()
+            box = control.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 391 and box["width"] >= 24
+    page.fill("#search", "linear")
+    assert page.locator("#results").bounding_box()["width"] > 300
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_the_picture_stays_fitted(page_of: Open) -> None:
