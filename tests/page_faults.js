@@ -73,9 +73,9 @@ const openAll = () => {
             if (picture.things.size !== rows) found.push([path, key, "stays open"]);
             if (plainPicture() !== plain) found.push([path, key, "leaves something behind"]);
         }
-        keys.forEach(toggle);
+        keys.forEach((key) => toggle(key));
         check(path, keys.join(" "));
-        keys.forEach(toggle);
+        keys.forEach((key) => toggle(key));
         if (plainPicture() !== plain) found.push([path, keys.join(" "), "leave something behind"]);
     });
     return [found, times];

@@ -151,7 +151,7 @@ def test_a_module_opens_in_place_by_mouse(page_of: Open) -> None:
 def test_what_does_not_change_keeps_its_elements(page_of: Open) -> None:
     """To open a module among others lays out only what is new: all other elements stay, and the SVG keeps its size."""
     page = page_of(graph_of(RESNET))
-    page.evaluate("open('', null, 0); [...picture.keys.values()].forEach(toggle); pick(null)")
+    page.evaluate("open('', null, 0); [...picture.keys.values()].forEach((key) => toggle(key)); pick(null)")
     wrong = page.evaluate(
         """() => {
             const before = [...stage.querySelectorAll("*")];
@@ -648,6 +648,29 @@ def test_what_is_in_one_model_only(page_of: Open) -> None:
     assert notes.all_inner_texts() == ["not in this model", ""] and "scale" in marked(page, 1)[0]
     page.keyboard.press("Escape")
     assert marked(page, 0) == marked(page, 1) == [] and notes.all_inner_texts() == ["", ""]
+
+
+def test_modules_open_in_place_on_both_sides(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    page.click("#collapse")
+    opened = [page.locator("#sides .stage").nth(side).locator(".inside") for side in (0, 1)]
+    side_row(page, 0, "blocks.1").first.locator(".open").click()
+    assert [each.count() for each in opened] == [1, 1]
+    assert "8→64" in opened[0].text_content() and "8→128" in opened[1].text_content()
+    assert "blocks.1" in marked(page, 0)[0] and "layers.1" in marked(page, 1)[0]
+    assert side_row(page, 1, "layers.1").first.get_attribute("aria-expanded") == "true"
+    side_row(page, 1, "8→128").click()
+    assert "8→64" in marked(page, 0)[0] and "8→128" in marked(page, 1)[0]
+    page.keyboard.press("Escape")
+    assert [each.count() for each in opened] == [0, 0]
+    side_row(page, 1, "layers.0").first.dblclick()
+    assert [each.count() for each in opened] == [1, 1] and page.evaluate("getSelection().toString()") == ""
+    opened[0].locator(".shut").click()
+    page.keyboard.press("Enter")
+    assert [each.count() for each in opened] == [1, 1]
+    page.click("text=In one")
+    assert page.locator("#stage .inside").count() == 0
 
 
 def test_the_choice_stays_while_the_page_is_open(page_of: Open) -> None:

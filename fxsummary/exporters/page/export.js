@@ -63,7 +63,7 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => {
   setBox(picture.svg, picture.place.own);
-  scale();
+  scale(picture);
 });
 
 /** Return what a reader would type to find the selection: the module path, or the key of an operation. */

@@ -3,23 +3,26 @@
 const opened = new Set(); // keys of the rows that are open: the view, its level, and the numbers of the rows down to it
 const HEAD = 24;
 
-/** Return a picture with named rows: its element, the rows that open, its box, and once something is open in it, its parts. */
-function placed(level, trail) {
+/** Return a picture with named rows: its element, the rows that open, its box, and once something is open in it, its parts.
+ *
+ * `where` is what shows it: the stage, or one of two sides, whose keys are numbers of modules, which both have.
+ */
+function placed(level, trail, where, isInside = false) {
   const svg = pictureOf(level.picture);
   svg.dataset.picture = level.picture;
   const own = numbersIn(svg.getAttribute("viewBox"));
-  const place = { element: svg, isInside: trail.includes("/"), rows: [], parts: null, own, box: own };
+  const place = { element: svg, where, isInside, rows: [], parts: null, own, box: own };
   for (const row of svg.querySelectorAll("[data-n]")) {
     const thing = meant(level.rows[row.dataset.n]);
     if (!thing) continue;
-    name(row, thing, row.dataset.i === undefined ? "-1" : "0");
+    name(row, thing, row.dataset.i === undefined ? "-1" : "0", where);
     if (!row.querySelector(".open")) continue;
-    const key = `${trail}/${row.dataset.n}`;
-    picture.keys.set(row, key);
+    const key = `${trail}/${where === picture ? row.dataset.n : data.modules.indexOf(thing.module)}`;
+    where.keys.set(row, key);
     place.rows.push({ row, key, module: thing.module, frame: null });
   }
   for (const frame of svg.querySelectorAll("[data-m]"))
-    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
+    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1", where);
   return place;
 }
 
@@ -27,12 +30,12 @@ function placed(level, trail) {
 function arrange(place, key = "") {
   for (const each of place.rows) {
     const isOpen = opened.has(each.key);
-    if (isOpen && !each.frame) each.frame = framed(each);
+    if (isOpen && !each.frame) each.frame = framed(each, place.where);
     else if (isOpen && key.startsWith(`${each.key}/`)) {
       arrange(each.frame.place, key);
       resize(each.frame);
     } else if (!isOpen && each.frame) {
-      remove(each.frame.element);
+      remove(each.frame.element, place.where);
       each.frame = null;
     }
     set(each.row, { "aria-expanded": isOpen });
@@ -44,7 +47,7 @@ function arrange(place, key = "") {
 
 /** Put the frames of the modules that are open into a picture, in the order of their rows. */
 function makeRoom(place, open) {
-  place.parts ??= place.isInside ? withoutPills(partsOf(place.element)) : partsOf(place.element);
+  place.parts ??= place.isInside ? withoutPills(partsOf(place.element), place.where) : partsOf(place.element);
   const parts = copied(place.parts);
   for (const { row, frame } of open) insert(parts, row, frame);
   fill(place.element, open.map(({ frame }) => frame.element));
@@ -53,16 +56,16 @@ function makeRoom(place, open) {
 }
 
 /** Take an opened module out of the picture. */
-function remove(element) {
+function remove(element, { things, keys }) {
   for (const each of element.querySelectorAll("[data-n], [data-m]")) {
-    picture.things.delete(each);
-    picture.keys.delete(each);
+    things.delete(each);
+    keys.delete(each);
   }
   element.remove();
 }
 
 /** Take out the pill of the only input, and that of the only output below it; their wires lead on to the frame. */
-function withoutPills(parts) {
+function withoutPills(parts, where) {
   const { tables, wires } = parts;
   const pills = tables.filter(({ rows }) => rows[0]?.querySelector(":scope > .f-terminal"));
   const isRead = ({ rows: [row] }) => wires.some(({ element }) => element.dataset.v === row.dataset.i);
@@ -76,7 +79,7 @@ function withoutPills(parts) {
     const isAcross = ({ x, y, width, height }) => x < spine && spine < x + width && beyond(y, height);
     if (found.length !== 1 || !own.length || tables.some((each) => !each.isGone && isAcross(each))) return;
     pill.isGone = true;
-    remove(pill.element);
+    remove(pill.element, where);
     for (const wire of own) {
       wire.ends.push(end);
       if (end) wire.head?.remove();
@@ -87,8 +90,8 @@ function withoutPills(parts) {
 }
 
 /** Return the frame of an opened module: its picture below a header that closes it, and lines from and to the row. */
-function framed({ module, key }) {
-  const place = placed(views.get(module.path).levels[0], key);
+function framed({ module, key }, where) {
+  const place = placed(where.levelOf(module), key, where, true);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
   const texts = [nameOf(module), module.type, times > 1 ? `one of ${times} copies` : ""];
   const element = document.createElementNS(SVG, "g");
@@ -131,38 +134,59 @@ function resize(frame) {
   Object.assign(frame, { width, height, spine });
 }
 
-const rowWith = (key) => [...picture.keys].find(([, other]) => other === key)?.[0];
+const rowWith = (key, { keys } = picture) => [...keys].find(([, other]) => other === key)?.[0];
+const whereIs = (element) => (sides.on && paneAt(element)) || picture;
 
-/** Open or close a module in place; the row stays where it is on the screen. */
-function toggle(key) {
-  const row = rowWith(key);
+/** Open or close a module in place, on both sides if there are two; the row stays where it is on the screen. */
+function toggle(key, where = picture) {
+  const row = rowWith(key, where);
   const before = row.getBoundingClientRect();
   if (!opened.delete(key)) opened.add(key);
-  arrange(picture.place, key);
-  scale();
-  paintHeat();
-  picture.fits = null;
+  for (const { place } of sides.on ? sides.panes : [picture]) arrange(place, key);
+  if (sides.on) zoomSides(sides.zoom);
+  else {
+    scale(picture);
+    paintHeat();
+    picture.fits = null;
+  }
   const after = row.getBoundingClientRect();
-  stage.scrollLeft += after.left - before.left;
-  stage.scrollTop += after.top - before.top;
+  where.stage.scrollLeft += after.left - before.left;
+  where.stage.scrollTop += after.top - before.top;
   state.thing = null;
+  getSelection().removeAllRanges(); // a double click selects a word
   row.focus({ preventScroll: true }); // selects it if it was reached by keyboard
-  if (!state.thing) pick(picture.things.get(row));
+  if (!state.thing) pick(where.things.get(row));
+}
+
+/** Open or close what was clicked, a chip or a header; return whether there was one. */
+function toggleAt({ target }) {
+  const header = target.closest(".shut");
+  if (header) toggle(header.dataset.key, whereIs(header));
+  else if (target.closest(".open")) openRow(target.closest("[data-i]"));
+  return Boolean(header || target.closest(".open"));
+}
+
+/** Open or close the module of a row in place. */
+function openRow(row) {
+  const where = row && whereIs(row);
+  const key = where?.keys.get(row);
+  if (key) toggle(key, where);
 }
 
 /** Return the rows of the modules that are open in place around a row, outermost first. */
 function rowsAround(row) {
   const frame = row?.closest(".inside");
   if (!frame) return [];
-  const opener = rowWith(frame.querySelector(":scope > .shut").dataset.key);
+  const opener = rowWith(frame.querySelector(":scope > .shut").dataset.key, whereIs(frame));
   return [...rowsAround(opener), opener];
 }
 
 /** Close the module opened below a row, or the one around it; return whether there was one. */
 function shut(row) {
-  const own = row && picture.keys.get(row);
-  const key = own && opened.has(own) ? own : picture.keys.get(rowsAround(row).at(-1));
-  if (key) toggle(key);
+  const where = whereIs(row);
+  const own = where.keys.get(row);
+  const key = opened.has(own) ? own : where.keys.get(rowsAround(row).at(-1));
+  if (key) toggle(key, where);
   return key !== undefined;
 }
 

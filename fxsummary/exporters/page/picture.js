@@ -3,7 +3,10 @@
 const stage = byId("stage");
 const SVG = "http://www.w3.org/2000/svg";
 const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
-const picture = { svg: null, place: null, things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false };
+const picture = {
+  stage, svg: null, place: null, things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false,
+  levelOf: ({ path }) => views.get(path).levels[0],
+};
 
 function pictureOf(number) {
   if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
@@ -13,17 +16,17 @@ function pictureOf(number) {
 /** Put a level of a view on the stage, with the modules that are open in it. */
 function showPicture(level) {
   for (const each of [picture.things, picture.keys]) each.clear();
-  picture.place = placed(level, `${state.path}@${state.level}`);
+  picture.place = placed(level, `${state.path}@${state.level}`, picture);
   picture.svg = picture.place.element;
   arrange(picture.place);
   picture.svg.setAttribute("role", "group");
   stage.replaceChildren(h("div.sheet", picture.svg));
-  scale();
+  scale(picture);
   paintHeat();
 }
 
 /** Make a row or a frame of a picture focusable, with an accessible name. */
-function name(row, thing, tabindex, where = picture) {
+function name(row, thing, tabindex, where) {
   where.things.set(row, thing);
   row.setAttribute("tabindex", tabindex);
   row.setAttribute("role", "button");
@@ -178,17 +181,16 @@ function kindSwatch(kind) {
 
 /* --- zoom and pan ------------------------------------------------------------------------------- */
 
-/** Give the picture the size of the zoom, and room around it for what is open.
+/** Give a picture the size of the zoom, and room around it for what is open.
  *
  * Browsers lay out all of an SVG again when its size or view box changes. Both stay while modules open in place: what lies
  * outside overflows, and a sheet around the SVG has the size of everything. */
-function scale() {
-  const { own, box } = picture.place;
-  const pixels = (length) => `${Math.max(0, length) * picture.zoom}px`;
+function scale({ svg, place: { own, box } }, zoom = picture.zoom) {
+  const pixels = (length) => `${Math.max(0, length) * zoom}px`;
   const ends = ([left, top, width, height]) => [-top, left + width, top + height, -left];
   const room = ends(box).map((end, at) => pixels(end - ends(own)[at]));
-  Object.assign(picture.svg.style, { width: pixels(own[2]), height: pixels(own[3]) });
-  picture.svg.parentNode.style.padding = room.join(" ");
+  Object.assign(svg.style, { width: pixels(own[2]), height: pixels(own[3]) });
+  svg.parentNode.style.padding = room.join(" ");
 }
 
 function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
@@ -196,7 +198,7 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const corner = stage.getBoundingClientRect();
   picture.fits = null;
   picture.zoom = Math.min(4, Math.max(0.02, zoom));
-  scale();
+  scale(picture);
   showZoom(picture.zoom);
   const after = picture.svg.getBoundingClientRect();
   const ratio = after.width / before.width;
