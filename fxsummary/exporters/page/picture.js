@@ -10,7 +10,7 @@ const picture = {
 
 function pictureOf(number) {
   if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
-  return pictures.get(number).cloneNode(true);
+  return document.importNode(pictures.get(number), true);
 }
 
 /** Put a level of a view on the stage, with the modules that are open in it. */

@@ -184,8 +184,8 @@ function shift(parts, dx, dy, ofTable) {
   }
 }
 
-const touches = ({ x, y, width, height }, [atX, atY]) =>
-  x - NEAR <= atX && atX <= x + width + NEAR && y - NEAR <= atY && atY <= y + height + NEAR;
+const isWithin = (at, from, length) => from - NEAR <= at && at <= from + length + NEAR;
+const touches = (table, end) => isWithin(end[1], table.y, table.height) && isWithin(end[0], table.x, table.width);
 
 /** Keep horizontal lines between parts of a column horizontal. */
 function level(old, now) {
