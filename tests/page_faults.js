@@ -43,6 +43,14 @@ const faultsOfThePicture = () => {
     return found;
 };
 
+/* The picture on the stage as text, without the marks of what is selected. */
+const plainPicture = () => {
+    const copy = picture.svg.cloneNode(true);
+    copy.querySelectorAll(".around").forEach((each) => each.remove());
+    copy.querySelectorAll("path").forEach((each) => each.classList.remove("in", "out"));
+    return copy.innerHTML;
+};
+
 /* Open every module of every picture in place, one by one and together; return faults and times in ms. */
 const openAll = () => {
     const faults = faultsOfThePicture, known = new Set(), found = [], times = [];
@@ -54,19 +62,21 @@ const openAll = () => {
     each(() => faults().forEach((fault) => known.add(fault)));
     const check = (path, key) => found.push(...faults().filter((fault) => !known.has(fault)).map((fault) => [path, key, fault]));
     each((path) => {
-        const [rows, keys] = [picture.rows.size, [...picture.keys.values()].slice(0, 6)];
+        const [rows, keys, plain] = [picture.things.size, [...picture.keys.values()].slice(0, 6), plainPicture()];
         for (const key of keys) {
             const start = performance.now();
             toggle(key);
             times.push(performance.now() - start);
             check(path, key);
-            if (picture.rows.size <= rows) found.push([path, key, "has nothing inside"]);
+            if (picture.things.size <= rows) found.push([path, key, "has nothing inside"]);
             toggle(key);
-            if (picture.rows.size !== rows) found.push([path, key, "stays open"]);
+            if (picture.things.size !== rows) found.push([path, key, "stays open"]);
+            if (plainPicture() !== plain) found.push([path, key, "leaves something behind"]);
         }
-        keys.forEach(toggle);
+        keys.forEach((key) => toggle(key));
         check(path, keys.join(" "));
-        keys.forEach(toggle);
+        keys.forEach((key) => toggle(key));
+        if (plainPicture() !== plain) found.push([path, keys.join(" "), "leave something behind"]);
     });
     return [found, times];
 };

@@ -54,7 +54,7 @@ def page_of(browser: Any, folder: Path) -> Iterator[Open]:
     contexts, wrong = [], []
 
     def opened(graph: ModelGraph, address: str = "", **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": 1700, "height": 900}, **options)
+        context = browser.new_context(**{"viewport": {"width": 1700, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
@@ -146,6 +146,38 @@ def test_a_module_opens_in_place_by_mouse(page_of: Open) -> None:
     assert page.locator("#stage .inside").count() == 1
     page.locator("#stage .shut").click()
     assert page.locator("#stage .inside").count() == 0 and rows(page) == 13
+
+
+def test_what_does_not_change_keeps_its_elements(page_of: Open) -> None:
+    """To open a module among others lays out only what is new: all other elements stay, and the SVG keeps its size."""
+    page = page_of(graph_of(RESNET))
+    page.evaluate("open('', null, 0); [...picture.keys.values()].forEach((key) => toggle(key)); pick(null)")
+    wrong = page.evaluate(
+        """() => {
+            const before = [...stage.querySelectorAll("*")];
+            const { style } = picture.svg;
+            const size = () => [picture.svg.getAttribute("viewBox"), style.width, style.height].join();
+            const old = size();
+            toggle(picture.keys.get(picture.svg.querySelector(".inside [data-i]:has(> .open)")));
+            const gone = before.filter((each) => !each.isConnected).map((each) => each.tagName);
+            return [gone, old === size() ? "" : size()];
+        }"""
+    )
+    assert wrong == [[], ""]
+    assert page.locator("#stage .inside .inside").count() == 1
+    assert page.locator(".sheet").bounding_box()["height"] > page.locator("#stage svg").bounding_box()["height"]
+
+
+def test_what_is_open_is_printed(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    page.evaluate("open('', null, 0); toggle([...picture.keys.values()][1])")
+    own, box = page.evaluate("[picture.place.own, picture.place.box]")
+    view = "picture.svg.getAttribute('viewBox').split(' ').map(Number)"
+    assert box[3] > own[3] and page.evaluate(view) == own
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(view) == box
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(view) == own
 
 
 def test_the_address_names_what_is_open(page_of: Open) -> None:
@@ -377,7 +409,7 @@ def test_zoom(page_of: Open) -> None:
 
 def test_fit_shows_a_very_tall_picture_whole(page_of: Open) -> None:
     page = page_of(graph_of(RESNET))
-    page.evaluate("picture.svg.setAttribute('viewBox', '0 0 900 30000'); fit()")
+    page.evaluate("picture.place.own = picture.place.box = [0, 0, 900, 30000]; fit()")
     assert page.locator("#stage svg").bounding_box()["height"] <= page.locator("#stage").bounding_box()["height"]
 
 
@@ -456,6 +488,22 @@ def test_nothing_covers_the_picture(page_of: Open, width: int, height: int) -> N
         assert page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]") == [width, width]
 
 
+@pytest.mark.parametrize("compares", [False, True])
+def test_the_header_leaves_room_on_a_phone(page_of: Open, compares: bool) -> None:
+    """It is at most 120 px high, and each of its controls is in sight, or scrolls into sight."""
+    page = page_of(sides.compared() if compares else graph_of(VIT), viewport={"width": 390, "height": 844})
+    heights = [page.locator(bar).bounding_box()["height"] for bar in (".top", ".toolbar")]
+    assert sum(heights) <= 120
+    for control in page.locator(".top button, .top input[type=text], .top label, .toolbar button").all():
+        if control.is_visible():
+            control.scroll_into_view_if_needed()
+            box = control.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 391 and box["width"] >= 24
+    page.fill("#search", "linear")
+    assert page.locator("#results").bounding_box()["width"] > 300
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_the_picture_stays_fitted(page_of: Open) -> None:
     page = page_of(graph_of(VIT))
     page.evaluate("setPanel(false); setTree(false); fit()")
@@ -490,7 +538,8 @@ def test_the_picture_can_be_saved(page_of: Open, tmp_path: Path, scheme: str) ->
     page.click("#collapse")
     page.click("#collapse")
     page.locator("#stage .open").nth(1).click()
-    size = page.locator("#stage svg").evaluate("(svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]")
+    size = page.evaluate("picture.place.box.slice(2)")
+    assert page.locator("#stage svg").get_attribute("height") != str(size[1])  # what is open lies outside
     with page.expect_download() as saved:
         page.click("#save-svg")
     assert saved.value.suggested_filename == "ResNet.svg"
@@ -599,6 +648,29 @@ def test_what_is_in_one_model_only(page_of: Open) -> None:
     assert notes.all_inner_texts() == ["not in this model", ""] and "scale" in marked(page, 1)[0]
     page.keyboard.press("Escape")
     assert marked(page, 0) == marked(page, 1) == [] and notes.all_inner_texts() == ["", ""]
+
+
+def test_modules_open_in_place_on_both_sides(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    page.click("#collapse")
+    opened = [page.locator("#sides .stage").nth(side).locator(".inside") for side in (0, 1)]
+    side_row(page, 0, "blocks.1").first.locator(".open").click()
+    assert [each.count() for each in opened] == [1, 1]
+    assert "8→64" in opened[0].text_content() and "8→128" in opened[1].text_content()
+    assert "blocks.1" in marked(page, 0)[0] and "layers.1" in marked(page, 1)[0]
+    assert side_row(page, 1, "layers.1").first.get_attribute("aria-expanded") == "true"
+    side_row(page, 1, "8→128").click()
+    assert "8→64" in marked(page, 0)[0] and "8→128" in marked(page, 1)[0]
+    page.keyboard.press("Escape")
+    assert [each.count() for each in opened] == [0, 0]
+    side_row(page, 1, "layers.0").first.dblclick()
+    assert [each.count() for each in opened] == [1, 1] and page.evaluate("getSelection().toString()") == ""
+    opened[0].locator(".shut").click()
+    page.keyboard.press("Enter")
+    assert [each.count() for each in opened] == [1, 1]
+    page.click("text=In one")
+    assert page.locator("#stage .inside").count() == 0
 
 
 def test_the_choice_stays_while_the_page_is_open(page_of: Open) -> None:

@@ -90,6 +90,19 @@ def test_counterparts_have_the_same_number() -> None:
     assert modules[0] == modules[1] and "layers.1" in modules[0]  # under the new path on both sides
 
 
+def test_what_opens_in_place_has_the_same_number() -> None:
+    """Each side shows the inside of a module as it is in that model."""
+    data = data_of(compared())
+    old, new = data["sides"]["inside"]
+    paths = {data["modules"][int(number)]["path"] for number in old}
+    assert old.keys() == new.keys() and paths == {"layers.0", "layers.1"}
+    for number, level in new.items():
+        before, after = (
+            [data["operations"][at]["key"] for at in side["rows"] if at is not None] for side in (old[number], level)
+        )
+        assert before == after and any(key.endswith("_up") for key in before)
+
+
 def test_old_and_new_values() -> None:
     data = data_of(compared())
     up = next(each for each in data["operations"] if each["key"] == "layers_1_up")

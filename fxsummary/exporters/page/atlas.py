@@ -166,12 +166,17 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], picture: Picture) -> Level:
+    mark_openable(picture, views)
+    return draw_level(atlas, picture, outline.operations.get, outline.modules.get)
+
+
+def mark_openable(picture: Picture, views: Container[str]) -> None:
+    """Give rows of closed modules that have a view a chip that opens them."""
     nodes = picture.subject.graph.nodes
     for row in picture.scene.rows():
         data = nodes[row.keys[0]]
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
-    return draw_level(atlas, picture, outline.operations.get, outline.modules.get)
 
 
 def draw_level(

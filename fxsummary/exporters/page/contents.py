@@ -52,13 +52,18 @@ def contents(outline: Outline, atlas: Atlas, pairs: Pairs | None = None) -> Reco
         "copies": outline.copy_of,
         "timeline": timeline_of(outline),
         "changes": {} if graph.comparison is None else graph.comparison.counts,
-        "sides": None if pairs is None else {"start": pairs.start, "levels": [_levels(pair) for pair in pairs.levels]},
+        "sides": None if pairs is None else _sides(pairs),
         "views": {path: {"start": view.start, "levels": _levels(view.levels)} for path, view in atlas.views.items()},
     }
 
 
 def _levels(levels: Iterable[Level]) -> list[Record]:
     return [{"picture": level.picture, "rows": level.operations, "frames": level.frames} for level in levels]
+
+
+def _sides(pairs: Pairs) -> Record:
+    inside = [dict(zip(side, _levels(side.values()), strict=True)) for side in pairs.inside]
+    return {"start": pairs.start, "levels": [_levels(pair) for pair in pairs.levels], "inside": inside}
 
 
 def _module(

@@ -12,6 +12,11 @@ function styleOf(svg) {
   return rules.filter((text) => /fill|stroke|font|opacity/.test(text)).join("\n");
 }
 
+function setBox(svg, box) {
+  set(svg, { viewBox: box.join(" "), width: box[2], height: box[3] });
+  return box;
+}
+
 /** Return the picture as the text of an SVG file, with its style, without marks and buttons. */
 function svgText() {
   const style = document.createElementNS(SVG, "style");
@@ -22,7 +27,7 @@ function svgText() {
     for (const name of each.getAttributeNames())
       if (/^(data-(?!h$)|aria-|tabindex|role|style)/.test(name)) each.removeAttribute(name);
   for (const each of [svg, ...svg.querySelectorAll("path.in, path.out")]) each.classList.remove("chosen", "in", "out");
-  const [left, top, width, height] = numbersIn(svg.getAttribute("viewBox"));
+  const [left, top, width, height] = setBox(svg, picture.place.box);
   const ground = set(document.createElementNS(SVG, "rect"), { x: left, y: top, width, height, class: "page" });
   ground.style.fill = getComputedStyle(document.body).backgroundColor;
   svg.prepend(style, ground);
@@ -40,7 +45,7 @@ function save(blob, name) {
 const saveSvg = () => save(new Blob([svgText()], { type: "image/svg+xml" }), fileName("svg"));
 
 function savePng() {
-  const [, , width, height] = numbersIn(picture.svg.getAttribute("viewBox"));
+  const [, , width, height] = picture.place.box;
   const scale = Math.min(SHARP, MOST_PIXELS / Math.max(width, height));
   const image = new Image();
   image.addEventListener("load", () => {
@@ -51,6 +56,15 @@ function savePng() {
   });
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText())}`;
 }
+
+addEventListener("beforeprint", () => {
+  const [, , width] = setBox(picture.svg, picture.place.box);
+  picture.svg.style.width = `${width * picture.zoom}px`;
+});
+addEventListener("afterprint", () => {
+  setBox(picture.svg, picture.place.own);
+  scale(picture);
+});
 
 /** Return what a reader would type to find the selection: the module path, or the key of an operation. */
 const nameToCopy = () => {

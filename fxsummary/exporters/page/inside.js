@@ -3,135 +3,190 @@
 const opened = new Set(); // keys of the rows that are open: the view, its level, and the numbers of the rows down to it
 const HEAD = 24;
 
-/** Return a picture with its open modules inside; all rows are named. */
-function build(level, trail) {
+/** Return a picture with named rows: its element, the rows that open, its box, and once something is open in it, its parts.
+ *
+ * `where` is what shows it: the stage, or one of two sides, whose keys are numbers of modules, which both have.
+ */
+function placed(level, trail, where, isInside = false) {
   const svg = pictureOf(level.picture);
   svg.dataset.picture = level.picture;
-  const open = [];
+  const own = numbersIn(svg.getAttribute("viewBox"));
+  const place = { element: svg, where, isInside, rows: [], parts: null, own, box: own };
   for (const row of svg.querySelectorAll("[data-n]")) {
     const thing = meant(level.rows[row.dataset.n]);
     if (!thing) continue;
-    name(row, thing, row.dataset.i === undefined ? "-1" : "0");
+    name(row, thing, row.dataset.i === undefined ? "-1" : "0", where);
     if (!row.querySelector(".open")) continue;
-    const key = `${trail}/${row.dataset.n}`;
-    picture.keys.set(row, key);
-    row.setAttribute("aria-expanded", String(opened.has(key)));
-    if (opened.has(key)) open.push([row, thing.module, key]);
+    const key = `${trail}/${where === picture ? row.dataset.n : data.modules.indexOf(thing.module)}`;
+    where.keys.set(row, key);
+    place.rows.push({ row, key, module: thing.module, frame: null });
   }
   for (const frame of svg.querySelectorAll("[data-m]"))
-    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
-  const isInside = trail.includes("/");
-  if (!open.length && !isInside) return svg;
-  const parts = partsOf(svg);
-  for (const [row, module, key] of open) insert(parts, row, framed(build(views.get(module.path).levels[0], key), module, key));
-  const ends = isInside ? withoutPills(parts) : [];
-  redraw(parts);
-  const [, top, , height] = numbersIn(svg.getAttribute("viewBox"));
-  for (const [{ element, head, points }, end] of ends) {
-    points.at(-end)[1] = top + end * height;
-    element.setAttribute("d", roundedPath(points));
-    if (end) head?.remove();
-  }
-  return svg;
+    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1", where);
+  return place;
 }
 
-/** Take out the pill of the only input, and that of the only output below it; return their wires, which lead on to the frame. */
-function withoutPills({ svg, tables, wires }) {
+/** Open and close modules in a picture as `opened` says, and make room; only `key`, in it or further inside, has changed. */
+function arrange(place, key = "") {
+  for (const each of place.rows) {
+    const isOpen = opened.has(each.key);
+    if (isOpen && !each.frame) each.frame = framed(each, place.where);
+    else if (isOpen && key.startsWith(`${each.key}/`)) {
+      arrange(each.frame.place, key);
+      resize(each.frame);
+    } else if (!isOpen && each.frame) {
+      remove(each.frame.element, place.where);
+      each.frame = null;
+    }
+    set(each.row, { "aria-expanded": isOpen });
+  }
+  const open = place.rows.filter(({ frame }) => frame);
+  if (open.length || place.isInside || place.parts) makeRoom(place, open);
+  if (!open.length && !place.isInside) place.box = place.own;
+}
+
+/** Put the frames of the modules that are open into a picture, in the order of their rows. */
+function makeRoom(place, open) {
+  place.parts ??= place.isInside ? withoutPills(partsOf(place.element), place.where) : partsOf(place.element);
+  const parts = copied(place.parts);
+  for (const { row, frame } of open) insert(parts, row, frame);
+  fill(place.element, open.map(({ frame }) => frame.element));
+  place.spine = parts.first ? middleOf(parts.first)[0] : 0;
+  place.box = redraw(parts);
+}
+
+/** Take an opened module out of the picture. */
+function remove(element, { things, keys }) {
+  for (const each of element.querySelectorAll("[data-n], [data-m]")) {
+    things.delete(each);
+    keys.delete(each);
+  }
+  element.remove();
+}
+
+/** Take out the pill of the only input, and that of the only output below it; their wires lead on to the frame. */
+function withoutPills(parts, where) {
+  const { tables, wires } = parts;
   const pills = tables.filter(({ rows }) => rows[0]?.querySelector(":scope > .f-terminal"));
   const isRead = ({ rows: [row] }) => wires.some(({ element }) => element.dataset.v === row.dataset.i);
   const [inputs, outputs] = [pills.filter(isRead), pills.filter((pill) => !isRead(pill))];
-  const ends = [];
-  if (inputs.length !== 1) return ends;
+  if (inputs.length !== 1) return parts;
   const [spine] = middleOf(inputs[0]);
   [inputs, outputs].forEach((found, end) => {
     const [pill] = found;
     const own = wires.filter((wire) => wire.tables[end] === pill && isSame(wire.points.at(-end)[0], spine));
     const beyond = (y, height) => (end ? y > pill.y : y + height < pill.y + pill.height);
     const isAcross = ({ x, y, width, height }) => x < spine && spine < x + width && beyond(y, height);
-    if (found.length !== 1 || !own.length || tables.some(isAcross)) return;
-    tables.splice(tables.indexOf(pill), 1);
-    pill.element.remove();
-    ends.push(...own.map((wire) => [wire, end]));
-    if (!end) svg.dataset.spine = spine;
+    if (found.length !== 1 || !own.length || tables.some((each) => !each.isGone && isAcross(each))) return;
+    pill.isGone = true;
+    remove(pill.element, where);
+    for (const wire of own) {
+      wire.ends.push(end);
+      if (end) wire.head?.remove();
+    }
   });
-  return ends;
+  if (!inputs[0].isGone) parts.first = tables.find(({ isGone }) => !isGone);
+  return parts;
 }
 
-/** Return the x at which a picture starts: the middle of its first box. */
-function spineOf(svg) {
-  if (svg.dataset.spine) return Number(svg.dataset.spine);
-  const first = svg.querySelector(":scope > [data-b]");
-  if (!first) return 0;
-  const [x, , width] = numbersIn(first.dataset.b);
-  const [moved = 0] = numbersIn(first.getAttribute("transform") || "");
-  return x + width / 2 + moved;
-}
-
-/** Return a picture in a frame with a header that closes it. */
-function framed(svg, module, key) {
-  const [left, top, innerWidth, innerHeight] = numbersIn(svg.getAttribute("viewBox"));
-  const spine = spineOf(svg);
+/** Return the frame of an opened module: its picture below a header that closes it, and lines from and to the row. */
+function framed({ module, key }, where) {
+  const place = placed(where.levelOf(module), key, where, true);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
   const texts = [nameOf(module), module.type, times > 1 ? `one of ${times} copies` : ""];
-  const width = Math.max(innerWidth, 7 * texts.join(" ").length + 90);
-  const aside = (width - innerWidth) / 2;
   const element = document.createElementNS(SVG, "g");
   element.setAttribute("class", "inside");
-  const height = innerHeight + HEAD;
-  const depth = key.split("/").length % 2;
-  drawn(element, "rect", { x: 0.5, y: 0.5, width: width - 1, height: height - 1, rx: 9.5, class: `g${depth} opening` });
-  const inner = drawn(element, "g", { transform: `translate(${aside - left} ${HEAD - top})` });
-  inner.dataset.picture = svg.dataset.picture;
-  inner.append(...svg.childNodes);
+  const opening = drawn(element, "rect", { x: 0.5, y: 0.5, rx: 9.5, class: `g${key.split("/").length % 2} opening` });
+  const inner = drawn(element, "g", {});
+  inner.dataset.picture = place.element.dataset.picture;
+  inner.append(...place.element.childNodes);
+  place.element = inner;
   const header = drawn(element, "g", { class: "shut", role: "button", tabindex: 0, "aria-label": `Close ${clean(nameOf(module, ""))}` });
   header.dataset.key = key;
-  drawn(header, "rect", { x: 1, y: 1, width: width - 2, height: HEAD, rx: 9, class: "hit" });
+  const hit = drawn(header, "rect", { x: 1, y: 1, height: HEAD, rx: 9, class: "hit" });
   const title = drawn(header, "text", { x: 12, y: 17, class: "t", "font-size": 11 });
   texts.forEach((text, at) => {
     const part = drawn(title, "tspan", { class: at ? "mu" : "t", "font-weight": at ? "normal" : "bold", dx: at && text ? 7 : 0 });
     part.textContent = clean(text);
   });
-  drawn(header, "text", { x: width - 12, y: 17, class: "mu", "font-size": 11, "text-anchor": "end" }).textContent = "close ✕";
-  return { element, width, height, spine: aside - left + spine };
+  const close = drawn(header, "text", { y: 17, class: "mu", "font-size": 11, "text-anchor": "end" });
+  close.textContent = "close ✕";
+  const lines = ["e", "ah", "e"].map((kind) => drawn(element, "path", { class: kind }));
+  const frame = { element, place, opening, hit, close, lines, least: 7 * texts.join(" ").length + 90 };
+  arrange(place);
+  resize(frame);
+  return frame;
 }
 
-/** Draw the lines between a row and the module opened below it. */
-function connect({ element, spine, height }, room) {
-  drawn(element, "path", { d: `M${spine} ${-room}V0`, class: "e" });
-  drawn(element, "path", { d: headPath([[spine, -room], [spine, 0]]), class: "ah" });
-  drawn(element, "path", { d: `M${spine} ${height}V${height + room}`, class: "e" });
+/** Give the frame of an opened module the size of its picture. */
+function resize(frame) {
+  const { place, opening, hit, close, lines } = frame;
+  const [left, top, innerWidth, innerHeight] = place.box;
+  const [width, height] = [Math.max(innerWidth, frame.least), innerHeight + HEAD];
+  const aside = (width - innerWidth) / 2;
+  const spine = aside - left + place.spine;
+  set(opening, { width: width - 1, height: height - 1 });
+  set(place.element, { transform: `translate(${aside - left} ${HEAD - top})` });
+  set(hit, { width: width - 2 });
+  set(close, { x: width - 12 });
+  const paths = [`M${spine} ${-ROOM}V0`, headPath([[spine, -ROOM], [spine, 0]]), `M${spine} ${height}V${height + ROOM}`];
+  lines.forEach((line, at) => set(line, { d: paths[at] }));
+  Object.assign(frame, { width, height, spine });
 }
 
-const rowWith = (key) => [...picture.keys].find(([, other]) => other === key)?.[0];
+const rowWith = (key, { keys } = picture) => [...keys].find(([, other]) => other === key)?.[0];
+const whereIs = (element) => (sides.on && paneAt(element)) || picture;
 
-/** Open or close a module in place; the row stays where it is on the screen. */
-function toggle(key) {
-  const before = rowWith(key).getBoundingClientRect();
+/** Open or close a module in place, on both sides if there are two; the row stays where it is on the screen. */
+function toggle(key, where = picture) {
+  const row = rowWith(key, where);
+  const before = row.getBoundingClientRect();
   if (!opened.delete(key)) opened.add(key);
-  showPicture(views.get(state.path).levels[state.level]);
-  picture.fits = null;
-  const row = rowWith(key);
+  for (const { place } of sides.on ? sides.panes : [picture]) arrange(place, key);
+  if (sides.on) zoomSides(sides.zoom);
+  else {
+    scale(picture);
+    paintHeat();
+    picture.fits = null;
+  }
   const after = row.getBoundingClientRect();
-  stage.scrollLeft += after.left - before.left;
-  stage.scrollTop += after.top - before.top;
+  where.stage.scrollLeft += after.left - before.left;
+  where.stage.scrollTop += after.top - before.top;
   state.thing = null;
+  getSelection().removeAllRanges(); // a double click selects a word
   row.focus({ preventScroll: true }); // selects it if it was reached by keyboard
-  if (!state.thing) pick(picture.things.get(row));
+  if (!state.thing) pick(where.things.get(row));
+}
+
+/** Open or close what was clicked, a chip or a header; return whether there was one. */
+function toggleAt({ target }) {
+  const header = target.closest(".shut");
+  if (header) toggle(header.dataset.key, whereIs(header));
+  else if (target.closest(".open")) openRow(target.closest("[data-i]"));
+  return Boolean(header || target.closest(".open"));
+}
+
+/** Open or close the module of a row in place. */
+function openRow(row) {
+  const where = row && whereIs(row);
+  const key = where?.keys.get(row);
+  if (key) toggle(key, where);
 }
 
 /** Return the rows of the modules that are open in place around a row, outermost first. */
 function rowsAround(row) {
   const frame = row?.closest(".inside");
   if (!frame) return [];
-  const opener = rowWith(frame.querySelector(":scope > .shut").dataset.key);
+  const opener = rowWith(frame.querySelector(":scope > .shut").dataset.key, whereIs(frame));
   return [...rowsAround(opener), opener];
 }
 
 /** Close the module opened below a row, or the one around it; return whether there was one. */
 function shut(row) {
-  const own = row && picture.keys.get(row);
-  const key = own && opened.has(own) ? own : picture.keys.get(rowsAround(row).at(-1));
-  if (key) toggle(key);
+  const where = whereIs(row);
+  const own = where.keys.get(row);
+  const key = opened.has(own) ? own : where.keys.get(rowsAround(row).at(-1));
+  if (key) toggle(key, where);
   return key !== undefined;
 }
 

@@ -59,7 +59,7 @@ function showPath() {
     if (views.has(at)) around.unshift(at);
   }
   const alone = around.map((path) => [ofModule(modules.get(path)), () => open(path)]);
-  const inPlace = rowsAround(selectedRow()).map((row) => [picture.things.get(row), () => focusRow(row)]);
+  const inPlace = rowsAround(sides.on ? null : selectedRow()).map((row) => [picture.things.get(row), () => focusRow(row)]);
   const crumbs = [...alone, ...inPlace];
   const crumb = ([{ module }, click], number) => {
     const name = nameOf(module, crumbs[number - 1]?.[0].module.path);
@@ -162,22 +162,14 @@ function step(by) {
   show(state.path, level, state.thing);
 }
 
-/** Open or close the module of a row in place. */
-function openRow(row) {
-  const key = row && picture.keys.get(row);
-  if (key) toggle(key);
-}
-
-const selectedRow = () => (sides.on || !state.thing ? null : rowOf(state.thing));
+const selectedRow = () => (!state.thing ? null : sides.on ? rowIn(paneInUse(), state.thing) : rowOf(state.thing));
 
 const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
 
 stage.addEventListener("click", (event) => {
   const thing = thingAt(event.target);
-  const header = event.target.closest(".shut");
-  if (header) toggle(header.dataset.key);
-  else if (event.target.closest(".open")) openRow(event.target.closest("[data-i]"));
-  else if (thing && !same(thing, state.thing)) pick(thing);
+  if (toggleAt(event)) return;
+  if (thing && !same(thing, state.thing)) pick(thing);
   else if (!thing && state.thing && !picture.panned) pick(null);
 });
 stage.addEventListener("dblclick", (event) => openRow(event.target.closest("[data-i]")));
@@ -194,7 +186,7 @@ function pick(thing) {
 
 /** Move to the nearest row in a direction. */
 function move([dx, dy]) {
-  const shown = sides.on ? paneAt(document.activeElement) || sides.panes[0] : picture;
+  const shown = sides.on ? paneInUse() : picture;
   const rows = [...shown.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => shown.things.has(row));
   const current = state.thing && (sides.on ? counterpart(shown, state.thing) : rowOf(state.thing));
   if (!current) return rows.find((row) => row.dataset.i !== undefined)?.focus();
@@ -236,7 +228,7 @@ document.addEventListener("keydown", (event) => {
   const header = event.target.closest(".shut");
   if (header && ["Enter", " ", "Escape"].includes(event.key)) {
     event.preventDefault();
-    return toggle(header.dataset.key);
+    return toggle(header.dataset.key, whereIs(header));
   }
   if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
   if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;

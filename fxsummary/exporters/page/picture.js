@@ -3,28 +3,31 @@
 const stage = byId("stage");
 const SVG = "http://www.w3.org/2000/svg";
 const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
-const picture = { svg: null, rows: new Map(), things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false };
+const picture = {
+  stage, svg: null, place: null, things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false,
+  levelOf: ({ path }) => views.get(path).levels[0],
+};
 
 function pictureOf(number) {
   if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
-  return pictures.get(number).cloneNode(true);
+  return document.importNode(pictures.get(number), true);
 }
 
 /** Put a level of a view on the stage, with the modules that are open in it. */
 function showPicture(level) {
-  for (const each of [picture.things, picture.rows, picture.keys]) each.clear();
-  picture.svg = build(level, `${state.path}@${state.level}`);
+  for (const each of [picture.things, picture.keys]) each.clear();
+  picture.place = placed(level, `${state.path}@${state.level}`, picture);
+  picture.svg = picture.place.element;
+  arrange(picture.place);
   picture.svg.setAttribute("role", "group");
-  scale();
-  stage.replaceChildren(picture.svg);
+  stage.replaceChildren(h("div.sheet", picture.svg));
+  scale(picture);
   paintHeat();
 }
 
 /** Make a row or a frame of a picture focusable, with an accessible name. */
-function name(row, thing, tabindex, where = picture) {
-  const key = thing.module || thing.operation;
+function name(row, thing, tabindex, where) {
   where.things.set(row, thing);
-  if (!where.rows.has(key)) where.rows.set(key, row);
   row.setAttribute("tabindex", tabindex);
   row.setAttribute("role", "button");
   const lines = describe(thing);
@@ -46,8 +49,11 @@ function describe({ module, operation }) {
 /** Return the row of something: the focused one if there are several, as an input also has in a module that is open. */
 function rowOf(thing) {
   const focused = document.activeElement;
-  return same(picture.things.get(focused) ?? null, thing) ? focused : picture.rows.get(thing.module || thing.operation);
+  return same(picture.things.get(focused) ?? null, thing) ? focused : rowIn(picture, thing);
 }
+
+/** Return the first row of something; outer pictures come before those inside. */
+const rowIn = ({ things }, wanted) => [...things].find(([, thing]) => same(thing, wanted))?.[0];
 
 const placeIn = (each) => each.closest("[data-picture]:not(.stage)"); // a picture on the stage, or inside another
 
@@ -80,10 +86,9 @@ function neighbours(row) {
 function highlight(row) {
   picture.svg.querySelectorAll(".around").forEach((each) => each.remove());
   picture.svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
-  picture.svg.classList.remove("chosen");
+  const found = row && neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
+  picture.svg.classList.toggle("chosen", Boolean(row) && found.wires.length > 0);
   if (!row) return;
-  const found = neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
-  picture.svg.classList.toggle("chosen", found.wires.length > 0);
   found.wires.forEach(([wire, side]) => wire.classList.add(side));
   const sides = ["in", "out"].flatMap((side) => found[side].filter(Boolean).map((each) => [each, side]));
   const outlines = [...sides, [row, ""]].map((each) => [...each, placeOfRow(each[0])]); // all before the first is drawn
@@ -134,7 +139,7 @@ function paintHeat() {
       return picture.measure === "memory" ? Math.max(0, ...costs) : costs.reduce((sum, each) => sum + each, 0);
     });
     const largest = Math.max(...totals, 1);
-    rows.forEach((row, at) => (row.dataset.h = STEPS.filter((step) => (100 * totals[at]) / largest >= step).length));
+    rows.forEach((row, at) => set(row, { "data-h": STEPS.filter((step) => (100 * totals[at]) / largest >= step).length }));
   }
   paintLegend(heated);
 }
@@ -176,25 +181,27 @@ function kindSwatch(kind) {
 
 /* --- zoom and pan ------------------------------------------------------------------------------- */
 
-const sizeOf = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
-
-/** Give the picture the size of the zoom. */
-function scale() {
-  const [width, height] = sizeOf(picture.svg);
-  picture.svg.style.width = `${width * picture.zoom}px`;
-  picture.svg.style.height = `${height * picture.zoom}px`;
+/** Give a picture the size of the zoom, and room around it for what is open.
+ *
+ * Browsers lay out all of an SVG again when its size or view box changes. Both stay while modules open in place: what lies
+ * outside overflows, and a sheet around the SVG has the size of everything. */
+function scale({ svg, place: { own, box } }, zoom = picture.zoom) {
+  const pixels = (length) => `${Math.max(0, length) * zoom}px`;
+  const ends = ([left, top, width, height]) => [-top, left + width, top + height, -left];
+  const room = ends(box).map((end, at) => pixels(end - ends(own)[at]));
+  Object.assign(svg.style, { width: pixels(own[2]), height: pixels(own[3]) });
+  svg.parentNode.style.padding = room.join(" ");
 }
 
 function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const before = picture.svg.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
-  const old = picture.zoom;
   picture.fits = null;
   picture.zoom = Math.min(4, Math.max(0.02, zoom));
-  scale();
+  scale(picture);
   showZoom(picture.zoom);
   const after = picture.svg.getBoundingClientRect();
-  const ratio = picture.zoom / old;
+  const ratio = after.width / before.width;
   stage.scrollLeft += after.left - corner.left + (corner.left + x - before.left) * ratio - x;
   stage.scrollTop += after.top - corner.top + (corner.top + y - before.top) * ratio - y;
 }
@@ -205,7 +212,7 @@ const showZoom = (zoom) => (byId("zoom-full").textContent = `${Math.round(100 * 
 
 /** Fit the picture to the stage; if it would be too small to read and `readable` is set, show only a part. */
 function fit(readable = false) {
-  const [width, height] = sizeOf(picture.svg);
+  const [, , width, height] = picture.place.box;
   const across = (stage.clientWidth - (innerWidth > 760 ? 48 : 12)) / width;
   const down = (stage.clientHeight - 8) / height;
   const whole = Math.min(across, down, 1.25);

@@ -6,16 +6,14 @@ const sides = { element: byId("sides"), on: false, level: data.sides?.start ?? 0
 function showSides() {
   sides.panes = data.sides.levels[sides.level].map((level, at) => {
     const section = sides.element.children[at];
-    const svg = pictureOf(level.picture);
-    const pane = { stage: section.querySelector(".stage"), note: section.querySelector("small"), svg, things: new Map(), rows: new Map() };
-    for (const row of svg.querySelectorAll("[data-n]")) {
-      const thing = meant(level.rows[row.dataset.n]);
-      if (thing) name(row, thing, row.dataset.i === undefined ? "-1" : "0", pane);
-    }
-    for (const frame of svg.querySelectorAll("[data-m]"))
-      name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1", pane);
-    svg.setAttribute("role", "group");
-    pane.stage.replaceChildren(svg);
+    const levelOf = (module) => data.sides.inside[at][data.modules.indexOf(module)];
+    const [half, note] = [section.querySelector(".stage"), section.querySelector("small")];
+    const pane = { stage: half, note, things: new Map(), keys: new Map(), levelOf };
+    pane.place = placed(level, `sides ${sides.level}`, pane);
+    pane.svg = pane.place.element;
+    pane.svg.setAttribute("role", "group");
+    half.replaceChildren(h("div.sheet", pane.svg));
+    arrange(pane.place);
     return pane;
   });
   fitSides();
@@ -27,11 +25,11 @@ const lacks = (pane, thing) => (thing.module || thing.operation).change === (pan
 /** Return the row of something in one of the two pictures, or that of the module around it; null if it has none. */
 function counterpart(pane, thing) {
   const { module, operation } = thing;
-  if (pane.rows.has(module || operation)) return pane.rows.get(module || operation);
-  if (lacks(pane, thing)) return null;
-  for (let path = module ? parentOf(module.path) : operation.module; path; path = parentOf(path))
-    if (pane.rows.has(modules.get(path))) return pane.rows.get(modules.get(path));
-  return null;
+  let row = rowIn(pane, thing);
+  if (row || lacks(pane, thing)) return row;
+  for (let path = module ? parentOf(module.path) : operation.module; path && !row; path = parentOf(path))
+    row = rowIn(pane, ofModule(modules.get(path)));
+  return row;
 }
 
 /** Mark something in both pictures, and scroll to it. */
@@ -49,6 +47,7 @@ function markSides(thing) {
 
 const sideThing = (row) => sides.panes.map((pane) => pane.things.get(row)).find(Boolean);
 const paneAt = (element) => sides.panes.find((pane) => pane.stage.contains(element));
+const paneInUse = () => paneAt(document.activeElement) || sides.panes[0];
 
 /** Change between both models side by side, and both in one picture. */
 function setSides(on) {
@@ -68,17 +67,13 @@ function setSides(on) {
 function zoomSides(zoom) {
   sides.zoom = Math.min(4, Math.max(0.1, zoom));
   sides.fits = false;
-  for (const { svg } of sides.panes) {
-    const [width, height] = sizeOf(svg);
-    svg.style.width = `${width * sides.zoom}px`;
-    svg.style.height = `${height * sides.zoom}px`;
-  }
+  for (const pane of sides.panes) scale(pane, sides.zoom);
   showZoom(sides.zoom);
 }
 
 /** Fit the wider picture to the width of its half, as far as it stays legible. */
 function fitSides() {
-  const across = sides.panes.map(({ stage, svg }) => (stage.clientWidth - 24) / sizeOf(svg)[0]);
+  const across = sides.panes.map(({ stage, place }) => (stage.clientWidth - 24) / place.box[2]);
   zoomSides(Math.min(1.25, Math.max(LEGIBLE, Math.min(...across))));
   sides.fits = true;
   for (const pane of sides.panes) pane.stage.scrollLeft = (pane.stage.scrollWidth - pane.stage.clientWidth) / 2;
@@ -103,7 +98,8 @@ function startSides() {
     if (thing && !same(thing, state.thing)) pick(thing);
     return thing;
   };
-  sides.element.addEventListener("click", (event) => selectAt(event) || pick(null));
+  sides.element.addEventListener("click", (event) => toggleAt(event) || selectAt(event) || pick(null));
+  sides.element.addEventListener("dblclick", ({ target }) => openRow(target.closest("[data-i]")));
   sides.element.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && selectAt(event));
   byId("arrangement").addEventListener("change", (event) => setSides(event.target.value === "sides"));
   new ResizeObserver(() => sides.on && sides.fits && fitSides()).observe(sides.element);

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fxsummary.drawing.choose import MOST_ROWS
-from fxsummary.exporters.page.atlas import Atlas, Level, draw_level, levels_of
+from fxsummary.drawing.compose import Picture
+from fxsummary.exporters.page.atlas import Atlas, Level, draw_level, levels_of, mark_openable
 from fxsummary.exporters.page.outline import Outline, outline
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph
@@ -14,10 +15,18 @@ from fxsummary.text.html import escape
 
 
 class Pairs(NamedTuple):
-    """The old and the new model at several depths, the initial depth, and the names of both as markup."""
+    """The old and the new model.
+
+    Attributes:
+        levels: both models at several depths.
+        start: the initial one of these.
+        inside: for each model, what opens in its pictures: the inside of modules, by their number on the page.
+        names: the names of both as markup.
+    """
 
     levels: list[tuple[Level, Level]]
     start: int
+    inside: tuple[dict[int, Level], dict[int, Level]]
     names: dict[str, str]
 
 
@@ -31,13 +40,13 @@ def draw_pairs(page: Outline, atlas: Atlas) -> Pairs | None:
         return None
     before, after, keys = compared.sides
     paths = {old.path: new.path for new, old in compared.calls.items()}
-    old = _drawn(_marked(before, page.graph, keys), atlas, _Numbers(page, keys, paths))
-    new = _drawn(_marked(after, page.graph, {}), atlas, _Numbers(page, {}, {}))
+    old, old_inside = _drawn(_marked(before, page.graph, keys), atlas, _Numbers(page, keys, paths))
+    new, new_inside = _drawn(_marked(after, page.graph, {}), atlas, _Numbers(page, {}, {}))
     depths = sorted({*old, *new})
     levels = [(_at(old, depth)[0], _at(new, depth)[0]) for depth in depths]
     fits = [max(_at(old, depth)[1], _at(new, depth)[1]) <= MOST_ROWS for depth in depths]
     names = dict(zip(("before", "after"), map(escape, compared.names), strict=True))
-    return Pairs(levels, max((at for at, good in enumerate(fits) if good), default=0), names)
+    return Pairs(levels, max((at for at, good in enumerate(fits) if good), default=0), (old_inside, new_inside), names)
 
 
 def _at(levels: dict[int, tuple[Level, int]], depth: int) -> tuple[Level, int]:
@@ -59,7 +68,7 @@ class _Numbers:
     """The numbers of the page's operations and modules, for the keys and paths of one of the two graphs."""
 
     def __init__(self, page: Outline, keys: Mapping[str, str], paths: Mapping[str, str]) -> None:
-        self._page, self._keys, self._paths = page, keys, paths
+        self.page, self._keys, self._paths = page, keys, paths
         nodes = page.folded.nodes
         self._shown = {
             part: number for key, number in page.operations.items() for part in (*nodes[key].get("absorbed", ()), key)
@@ -68,17 +77,23 @@ class _Numbers:
     def operation(self, key: str) -> int | None:
         """Return the number of an operation, or -1 minus that of the module around it."""
         key = self._keys.get(key, key)
-        return self._shown[key] if key in self._shown else self._page.number(key)
+        return self._shown[key] if key in self._shown else self.page.number(key)
 
     def module(self, path: str) -> int | None:
         """Return the number of a module; None if the page has none."""
-        return self._page.modules.get(self._page.drawn(self._paths.get(path, path)))
+        return self.page.modules.get(self.page.drawn(self._paths.get(path, path)))
 
 
-def _drawn(side: ModelGraph, atlas: Atlas, numbers: _Numbers) -> dict[int, tuple[Level, int]]:
-    """Return the pictures of a model by depth, each with its number of rows."""
+def _drawn(side: ModelGraph, atlas: Atlas, numbers: _Numbers) -> tuple[dict[int, tuple[Level, int]], dict[int, Level]]:
+    """Return the pictures of a model by depth, each with its number of rows, and those of its modules by number."""
     found = outline(side)
-    return {
-        depth: (draw_level(atlas, picture, numbers.operation, numbers.module), picture.rows)
-        for depth, picture in levels_of(found, "", found.blocks[""], 1)
-    }
+    shown = {numbers.page.modules[path] for path in atlas.views if path}
+    blocks = {path: block for path, block in found.blocks.items() if numbers.module(path) in shown}
+
+    def drawn(picture: Picture) -> Level:
+        mark_openable(picture, blocks)
+        return draw_level(atlas, picture, numbers.operation, numbers.module)
+
+    whole = {depth: (drawn(picture), picture.rows) for depth, picture in levels_of(found, "", found.blocks[""], 1)}
+    closed = ((numbers.module(path), next(levels_of(found, path, block, 1))[1]) for path, block in blocks.items())
+    return whole, {number: drawn(picture) for number, picture in closed if number is not None}

@@ -7,38 +7,62 @@ const isSame = (a, b) => Math.abs(a - b) < 0.3; // coordinates are rounded to te
 
 const numbersIn = (text) => (text.match(/-?\d+(\.\d+)?/g) || []).map(Number);
 const set = (element, attributes) => {
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes))
+    if (element.getAttribute(key) !== String(value)) element.setAttribute(key, value); // what stays is not laid out again
   return element;
 };
+/** Insert the children that an element lacks, each before the one that follows it. */
+function fill(element, children) {
+  for (let at = children.length - 1; at >= 0; at--)
+    if (children[at].parentNode !== element) element.insertBefore(children[at], children[at + 1] ?? null);
+}
+
 const drawn = (parent, name, attributes) => parent.appendChild(set(document.createElementNS(SVG, name), attributes));
 
 /** Take a picture apart into tables, frames, wires and loose texts, with their places. */
-function partsOf(svg) {
-  const groups = [...svg.querySelectorAll(":scope > g:not([data-b])")]; // frames, then their headers
-  const tables = [...svg.querySelectorAll(":scope > [data-b]")].map((element) => {
-    const [x, y, width, height] = numbersIn(element.dataset.b);
-    return tableOf(element, x, y, width, height);
+function partsOf(picture) {
+  const groups = [...picture.querySelectorAll(":scope > g:not([data-b], .around)")]; // frames, then their headers
+  const tables = [...picture.querySelectorAll(":scope > [data-b]")].map((element) => {
+    const table = tableOf(element, ...numbersIn(element.dataset.b));
+    const outline = element.querySelector(":scope > rect.line:not(:first-child)");
+    const { y, height } = outline ? rectOf(outline) : {};
+    const whole = { elements: [element], children: [...element.children], cut: String(table.rows.length), outline, y, height };
+    return { ...table, whole };
   });
   const frames = groups.slice(0, groups.length / 2).map((group, at) => {
     const sheets = [group.firstElementChild];
     for (let before = group.previousElementSibling; before?.matches("rect"); before = before.previousElementSibling)
       sheets.push(before);
-    const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(sheets[0].getAttribute(name)));
-    return { sheets, header: groups[groups.length / 2 + at], left, top, right: left + width, bottom: top + height };
+    const { x, y, width, height } = rectOf(sheets[0]);
+    const from = { left: x, top: y, right: x + width, bottom: y + height };
+    const header = groups[groups.length / 2 + at];
+    return { sheets: sheets.map((sheet) => ({ sheet, ...rectOf(sheet) })), header, ...from, from };
   });
-  const wires = [...svg.querySelectorAll(":scope > path.e, :scope > path.sk")].map((element) => {
+  const wires = [...picture.querySelectorAll(":scope > path.e, :scope > path.sk")].map((element) => {
     const next = element.nextElementSibling;
-    return { element, head: next?.matches(".ah, .ahs") ? next : null, points: pointsOf(element) };
+    const head = next?.matches(".ah, .ahs") ? next : null;
+    const points = pointsOf(element);
+    const paths = [element, head].map((each) => each?.getAttribute("d"));
+    return { element, head, points, drawnAs: { points: String(points), paths }, ends: [] };
   });
   for (const wire of wires) wire.tables = [wire.points[0], wire.points.at(-1)].map((end) => tables.find((table) => touches(table, end)));
-  const texts = [...svg.querySelectorAll(":scope > text, :scope > circle")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
-  return { svg, tables, frames, wires, texts };
+  const texts = [...picture.querySelectorAll(":scope > text, :scope > circle")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
+  return { tables, frames, wires, texts, first: tables[0] };
 }
 
+const rectOf = (rect) => Object.fromEntries(["x", "y", "width", "height"].map((name) => [name, Number(rect.getAttribute(name))]));
 const placeOfText = (element) => ["x", "y"].map((axis) => Number(element.getAttribute(axis) ?? element.getAttribute(`c${axis}`)));
 const tableOf = (element, x, y, width, height) => ({
   element, x, y, width, height, from: [x, y], rows: [...element.querySelectorAll(":scope > [data-i]")],
 });
+
+/** Return parts that can be moved, with the same elements. */
+function copied({ tables, frames, wires, texts, first }) {
+  const copies = new Map(tables.map((table) => [table, { ...table }]));
+  const wire = (each) => ({ ...each, tables: each.tables.map((table) => copies.get(table)) });
+  const copy = (each) => ({ ...each });
+  return { tables: [...copies.values()], frames: frames.map(copy), wires: wires.map(wire), texts: texts.map(copy), first: copies.get(first) };
+}
 
 /** Return the corners of a wire: the ends of its path, and the control points of its arcs. */
 function pointsOf(path) {
@@ -86,23 +110,10 @@ const segmentsOf = (points) => points.slice(1).map((point, at) => [points[at], p
 function split(parts, table, row) {
   const at = table.rows.indexOf(row) + 1;
   if (at === table.rows.length) return null;
-  const height = table.height / table.rows.length;
-  const outline = table.element.querySelector(":scope > rect.line:not(:first-child)");
-  const lower = table.element.cloneNode(false);
-  table.element.after(lower);
-  const first = table.from[1] + height * at;
-  const signs = [...table.element.children].filter((each) => each.matches("circle, text") && placeOfText(each)[1] > first);
-  lower.append(...table.rows.slice(at), ...signs); // the signs of changed rows stay with them
-  if (outline) {
-    const full = Number(outline.getAttribute("height"));
-    const rest = lower.appendChild(outline.cloneNode());
-    set(outline, { height: height * at - 1 });
-    set(rest, { height: full - height * at, y: Number(outline.getAttribute("y")) + height * at });
-  }
-  const made = tableOf(lower, table.x, table.y + height * at, table.width, table.height - height * at);
-  made.from = [table.from[0], first];
-  table.rows.length = at;
-  table.height = height * at;
+  const height = (table.height / table.rows.length) * at;
+  const [x, y] = table.from;
+  const made = { ...table, y: table.y + height, height: table.height - height, from: [x, y + height], rows: table.rows.slice(at), isLower: true };
+  Object.assign(table, { height, rows: table.rows.slice(0, at), lower: made });
   parts.tables.push(made);
   release(parts, table, made);
   return made;
@@ -132,11 +143,8 @@ function insert(parts, row, inner) {
   const asideRight = Math.max(0, centre + inner.width - inner.spine + ROOM - right);
   const aside = (x) => (x <= left + 0.1 ? -asideLeft : x >= right - 0.1 ? asideRight : 0);
   shift(parts, aside, () => 0, () => 0);
-  const x = centre - inner.spine;
-  set(inner.element, { transform: `translate(${x} ${cut + ROOM})` });
-  parts.tables.push({ ...inner, x, y: cut + ROOM, from: [0, 0], rows: [] });
-  connect(inner, ROOM);
-  parts.svg.append(inner.element);
+  const { element, width, height, spine } = inner;
+  parts.tables.push({ element, x: centre - spine, y: cut + ROOM, width, height, from: [0, 0], rows: [] });
 }
 
 /** Return the x of the nearest things to the left and right of a spine between two heights. */
@@ -176,8 +184,8 @@ function shift(parts, dx, dy, ofTable) {
   }
 }
 
-const touches = ({ x, y, width, height }, [atX, atY]) =>
-  x - NEAR <= atX && atX <= x + width + NEAR && y - NEAR <= atY && atY <= y + height + NEAR;
+const isWithin = (at, from, length) => from - NEAR <= at && at <= from + length + NEAR;
+const touches = (table, end) => isWithin(end[1], table.y, table.height) && isWithin(end[0], table.x, table.width);
 
 /** Keep horizontal lines between parts of a column horizontal. */
 function level(old, now) {
@@ -200,34 +208,74 @@ function straight(points) {
 
 /* --- drawing ----------------------------------------------------------------------------------- */
 
-/** Draw what has moved, and give the picture its new size. */
+/** Draw what has moved, and nothing else; return the box around everything. */
 function redraw(parts) {
-  const moveTo = (element, x, y) => (x || y) && element.setAttribute("transform", `translate(${x} ${y})`);
-  for (const { element, x, y, from } of [...parts.tables, ...parts.texts]) moveTo(element, x - from[0], y - from[1]);
-  for (const { element, head, points } of parts.wires) {
-    element.setAttribute("d", roundedPath(points));
-    head?.setAttribute("d", headPath(points));
-  }
-  for (const { sheets, header, ...frame } of parts.frames) {
-    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(sheets[0].getAttribute(name)));
-    const dx = frame.left - x, dy = frame.top - y, wider = frame.right - x - width - dx;
-    for (const sheet of sheets)
-      set(sheet, {
-        x: Number(sheet.getAttribute("x")) + dx,
-        y: Number(sheet.getAttribute("y")) + dy,
-        width: frame.right - frame.left,
-        height: frame.bottom - frame.top,
-      });
-    for (const part of header.children)
-      moveTo(part, part.matches("text:not([text-anchor])") ? dx : dx + wider, dy);
-  }
+  for (const table of parts.tables) if (table.whole && !table.isLower) cut(table);
   const corners = [
-    ...parts.tables.flatMap(({ x, y, width, height }) => [[x, y], [x + width, y + height]]),
+    ...parts.tables.filter(({ isGone }) => !isGone).flatMap(({ x, y, width, height }) => [[x, y], [x + width, y + height]]),
     ...parts.frames.flatMap(({ left, right, top, bottom }) => [[left, top], [right, bottom]]),
     ...parts.wires.flatMap(({ points }) => points),
   ];
   const ends = [0, 1].map((axis) => corners.map((corner) => corner[axis]));
   const [left, top] = ends.map((values) => Math.min(...values) - MARGIN);
   const [right, bottom] = ends.map((values) => Math.max(...values) + MARGIN);
-  set(parts.svg, { viewBox: `${left} ${top} ${right - left} ${bottom - top}`, width: right - left, height: bottom - top });
+  for (const { element, x, y, from } of [...parts.tables, ...parts.texts]) moveTo(element, x - from[0], y - from[1]);
+  for (const wire of parts.wires) {
+    for (const end of wire.ends) wire.points = wire.points.with(-end, [wire.points.at(-end)[0], end ? bottom : top]);
+    drawWire(wire);
+  }
+  parts.frames.forEach(drawFrame);
+  return [left, top, right - left, bottom - top];
+}
+
+function moveTo(element, x, y) {
+  if (x || y) set(element, { transform: `translate(${x} ${y})` });
+  else element.removeAttribute("transform");
+}
+
+/** Give each part of a table an element of its own. */
+function cut(table) {
+  const { whole } = table;
+  const parts = [table];
+  while (parts.at(-1).lower) parts.push(parts.at(-1).lower);
+  const rows = parts.map((part) => part.rows.length).join();
+  if (whole.cut !== rows) {
+    whole.elements.splice(1).forEach((each) => each.remove());
+    fill(table.element, whole.children);
+    for (const part of parts.slice(1)) whole.elements.push(cutOff(part, whole.elements.at(-1)));
+    if (whole.outline) outlineParts(parts, whole);
+    whole.cut = rows;
+  }
+  parts.forEach((part, at) => (part.element = whole.elements[at]));
+}
+
+/** Move the rows of a part of a table, and the signs of changed rows, from an element into a new one below it. */
+function cutOff({ rows, from }, upper) {
+  const lower = upper.cloneNode(false);
+  upper.after(lower);
+  lower.append(...rows, ...[...upper.children].filter((each) => each.matches("circle, text") && placeOfText(each)[1] > from[1]));
+  return lower;
+}
+
+/** Draw the outline of a table around each of its parts. */
+function outlineParts(parts, { elements, outline, y, height }) {
+  parts.forEach((part, at) => {
+    const above = part.from[1] - parts[0].from[1];
+    const own = at ? elements[at].appendChild(outline.cloneNode()) : outline;
+    set(own, { y: y + above, height: part.lower ? part.height - 1 : height - above });
+  });
+}
+
+function drawWire({ element, head, points, drawnAs }) {
+  const [line, arrow] = String(points) === drawnAs.points ? drawnAs.paths : [roundedPath(points), headPath(points)];
+  set(element, { d: line });
+  if (head) set(head, { d: arrow });
+}
+
+function drawFrame({ sheets, header, from, ...frame }) {
+  const [dx, dy] = [frame.left - from.left, frame.top - from.top];
+  const [wider, taller] = [frame.right - from.right - dx, frame.bottom - from.bottom - dy];
+  for (const { sheet, x, y, width, height } of sheets)
+    set(sheet, { x: x + dx, y: y + dy, width: width + wider, height: height + taller });
+  for (const part of header.children) moveTo(part, part.matches("text:not([text-anchor])") ? dx : dx + wider, dy);
 }
