@@ -122,7 +122,7 @@ def measure(scene: Scene) -> Measured:
                 box.role = "aside"
             if isinstance(child, Item):
                 box.label = text_width(child.shape, 10, mono=True)
-                box.extent = "×".join(child.shape.split("×")[2:])
+                box.extent = _extent(child.shape)
             boxes[child.key] = box
             children.append(box)
     if scene.direction == "TB":
@@ -166,6 +166,16 @@ def _tile_box(item: Item) -> Box:
     width = max(LEAST_TILE, max(head, text_width(row.config, 11), foot) + LEFT + RIGHT)
     height = TILE_HEIGHTS[bool(row.config) + bool(row.shape or row.parameters)]
     return Box(item.key, width, height, overhang=_sheets(row.repeat))
+
+
+def _extent(shape: str) -> str:
+    """Return the size of a tensor without batch and channels; "" if it has no other dimension, or there are several.
+
+    >>> _extent("1×64×32×32"), _extent("2 × (1×8×64)"), _extent("1×64×32, + 3 more")
+    ('32×32', '', '')
+    """
+    sizes = shape.removeprefix("≈").split("×")
+    return "×".join(sizes[2:]) if all(size.replace("…", "").isdigit() for size in sizes) else ""
 
 
 def _pill_box(item: Item) -> Box:

@@ -49,7 +49,7 @@ def bend_of(group: Box, flow: Flow) -> Bend | None:
     """
     laterals = _laterals(group, flow)
     bend = _bend_with(laterals, group, flow)
-    if bend is not None and bend.laterals and len(bend.encoders) > 1:
+    if laterals and (bend is None or (bend.laterals and len(bend.encoders) > 1)):
         return _bend_with({}, group, flow)
     return bend
 
@@ -61,7 +61,7 @@ def _bend_with(laterals: dict[str, str], group: Box, flow: Flow) -> Bend | None:
     skips = [edge for edge in _nested(boxes, child, flow, laterals) if flow.into(edge.source)]
     targets = list(dict.fromkeys(edge.target for edge in skips))
     extents = {boxes[edge.source].extent for edge in skips}
-    if len(targets) < LEAST_LEVELS or len(extents) < LEAST_LEVELS:
+    if len(targets) < LEAST_LEVELS or len(extents) < LEAST_LEVELS or "" in extents:
         return None
     passed = {key: laterals[key] for key in targets if key in laterals}
     return _Graph(children, child, flow, skips, passed).bend()
@@ -105,7 +105,8 @@ def _nested(boxes: dict[str, Box], child: dict[str, int], flow: Flow, laterals: 
         limit = len(order)
         for join in sorted({joins[edge.target] for edge in over}, key=order.__getitem__):
             into = [edge for edge in over if joins[edge.target] == join]
-            if not any(order.get(source, -1) > middle for source in flow.into(join)):
+            origins = [flow.into(source)[0] if source in laterals else source for source in flow.into(join)]
+            if not any(order.get(source, -1) > middle for source in origins):
                 continue  # it joins the ends of encoders
             if max(order[edge.source] for edge in into) <= limit:
                 kept += into
