@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fxsummary.layout.arcs import Arc, Lane, Line
 from fxsummary.layout.bands import Bands, Span
 from fxsummary.layout.body import Body, Opening
 from fxsummary.layout.boxes import Box, Edge, Label, Point, Rect, Spacing, Wire
-from fxsummary.layout.line import Arc, Lane, Line
 from fxsummary.layout.places import Place, entry_of, foot_of, head_of
 from fxsummary.layout.stack import TAP, Frame, Stack
 from fxsummary.layout.units import LEFT, RIGHT

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fxsummary.layout.arcs import Stop
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Box, Spacing
-from fxsummary.layout.line import Stop
 from fxsummary.layout.units import LEFT
 
 LEAST_RIGHT = 40.0

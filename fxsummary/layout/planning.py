@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fxsummary.layout.arcs import Line
 from fxsummary.layout.boxes import Box, Edge, Spacing, walk
 from fxsummary.layout.branches import Room, Surroundings, reduced
-from fxsummary.layout.line import NO_VALUES, Line, line_of
+from fxsummary.layout.line import NO_VALUES, line_of
 from fxsummary.layout.nested import Bend, bend_of
 from fxsummary.layout.sides import split
 from fxsummary.layout.units import LEFT, RIGHT, Flow, Unit

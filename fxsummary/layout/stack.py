@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fxsummary.layout.arcs import Line
 from fxsummary.layout.body import Body
 from fxsummary.layout.boxes import Box, Spacing
-from fxsummary.layout.line import Line
 from fxsummary.layout.places import entry_of, place_of
 
 FOOT = 10.0
