@@ -11,7 +11,8 @@ import pytest
 import torch
 from graphs import graph_of
 from test_layout import check_boxes, check_edges, crossings
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 import fxsummary
 from benchmarks.figures import Faults, faults
@@ -439,3 +440,32 @@ def test_two_calls_of_one_block_are_two_frames() -> None:
     graph = graph_from(edges, x=node("placeholder", "x"), **nodes, out=node("output", "output"))
     closed = limit_depth(graph, 1)
     assert len(closed) == 4 and len(set(closed)) == 4
+
+
+class Pyramid(nn.Module):
+    """Three levels down, and up again with a lateral convolution on each skip; each level has a result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv2d(8, 8, 3, stride=2, padding=1) for _ in range(3))
+        self.lateral = nn.ModuleList(nn.Conv2d(8, 4, 1) for _ in range(3))
+        self.result = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(3))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        levels = [x := layer(x) for layer in self.down]
+        y = self.lateral[2](levels[2])
+        results = [self.result[2](y)]
+        for at in (1, 0):
+            y = self.lateral[at](levels[at]) + F.interpolate(y, scale_factor=2)
+            results.append(self.result[at](y))
+        return results
+
+
+def test_a_pyramid_has_laterals_beside_its_sums_and_marks_its_results() -> None:
+    scene = choose.picture(fxsummary.graph(Pyramid(), torch.empty(1, 8, 64, 64))).scene
+    arranged = arrange(scene)
+    assert arranged.page.shaped and not crossings(arranged.layout)
+    boxes, of = arranged.layout.boxes, {item.keys[0]: item for item in scene.items()}
+    assert boxes["lateral_0"].right < boxes["add_1"].x and boxes["lateral_0"].y < boxes["lateral_1"].y
+    marked = [key for key, item in of.items() if RETURNED in [chip for row in item.rows for chip in row.chips]]
+    assert {"result_1", "result_2"} <= {*marked} and not of["output"].rows[0].chips

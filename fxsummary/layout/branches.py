@@ -5,7 +5,7 @@ Chains of children merge into one; chains from one value to one leaf are its bra
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from fxsummary.layout.boxes import Spacing
@@ -56,6 +56,7 @@ class Surroundings:
         around: width of the padding of the frames around it.
         value: a value that comes from the left side.
         laterals: leaves that stand beside their only reader, with that.
+        skipping: leaves at the ends of the skips of a U, which stand on its spines, not in branches.
     """
 
     flow: Flow
@@ -64,6 +65,7 @@ class Surroundings:
     around: float
     value: str = ""
     laterals: Mapping[str, str] = field(default_factory=dict)
+    skipping: Collection[str] = ()
 
 
 def reduced(units: list[Unit], surroundings: Surroundings) -> list[Unit]:
@@ -76,7 +78,8 @@ class _Reduction:
 
     def __init__(self, units: list[Unit], given: Surroundings) -> None:
         self.flow, self.spacing, self.room = given.flow, given.spacing, given.room
-        self.around, self.value, self.laterals = given.around, given.value, given.laterals
+        self.around, self.value = given.around, given.value
+        self.laterals, self.skipping = given.laterals, given.skipping
         self.chains: dict[_Node, list[Unit]] = {}
         self.place: dict[int, float] = {}
         self.sources: dict[_Node, set[_Node]] = {}
@@ -238,6 +241,8 @@ class _Reduction:
         if any(reader not in inputs for key in ends for reader in self.flow.out_of(key)):
             return []
         units = [self.chains[branch] for branch in branches]
+        if any(leaf.key in self.skipping for chain in units for unit in chain for leaf in unit.leaves()):
+            return []
         tables = self._are_tables(branches)
         rows = [sum(unit.box.rows for unit in chain) for chain in units]
         two = join.kind == "leaf" and join.box.role == "join" and len(self.sources[target]) == len(branches) == 2

@@ -68,20 +68,20 @@ def _bend_with(laterals: dict[str, str], group: Box, flow: Flow) -> Bend | None:
 
 
 def _laterals(group: Box, flow: Flow) -> dict[str, str]:
-    """Return the tables of a row or two with one source that only a join next to them reads, and these joins.
+    """Return the small boxes with one source that only a join next to them reads, and these joins.
 
     A join that reads the source another way too has branches, not a lateral.
     """
     found: dict[str, str] = {}
     for parent in (group, *(box for _, box in walk(group) if box.children is not None)):
-        children = {box.key: box for box in parent.children or []}
+        children = {box.key: box for box in parent.children or [] if box.children is None}
         for join in children:
             sources = flow.into(join) if children[join].role == "join" else []
             single = {key: flow.into(key)[0] for key in sources if len(flow.into(key)) == len(flow.out_of(key)) == 1}
             read = Counter([*single.values(), *sources])
             found |= {
                 key: join for key, source in single.items()
-                if read[source] == 1 < len(sources) and key in children and 0 < children[key].rows <= MOST_ROWS
+                if read[source] == 1 < len(sources) and key in children and children[key].rows <= MOST_ROWS
             }  # fmt: skip
     return found
 
@@ -135,21 +135,20 @@ class _Graph:
 
     def bend(self) -> Bend | None:
         """Return the U, if every child has its place in it."""
-        targets = list(dict.fromkeys(self.child[edge.target] for edge in self.skips))
-        if any(not self._reaches(inner, outer) for outer, inner in pairwise(targets)):
+        targets = list(dict.fromkeys(self.child[self._join(edge)] for edge in self.skips))
+        if any(outer not in self._after(inner) for outer, inner in pairwise(targets)):
             return None
         encoders, seen = self._encoders()
-        decoder = self._chain(targets[-1], self.readers, last=False)
+        decoder = sorted(self._after(targets[-1]).union(self.child[edge.target] for edge in self.skips))
         if seen & set(decoder) or len(encoders) > MOST_ENCODERS:
             return None
         outermost = decoder.index(targets[0]) if targets[0] in decoder else 0
         if self._rows(decoder[outermost + 1 :]) > self._rows(decoder[: outermost + 1]):
             return None  # most of what is called a decoder comes after the U
-        middle = [
-            at for at in self.sources
-            if at not in seen and at not in decoder and self._reaches(at, targets[-1])
-            and any(self._reaches(encoder[-1], at) for encoder in encoders)
-        ]  # fmt: skip
+        below = set.union(*(self._after(encoder[-1]) for encoder in encoders))
+        middle = [at for at in self.sources if at in below and at not in seen and at not in decoder]
+        if middle and targets[-1] not in self._after(middle[-1]):
+            return None
         others = [at for at in self.sources if at not in seen and at not in decoder and at not in middle]
         if any((self.readers[at] | self.sources[at]) - set(others) for at in others):
             return None
@@ -164,6 +163,9 @@ class _Graph:
             return None  # the ends of the encoders have nothing to join below the skips
         return Bend(down, rest[0], rest[1], rest[2], self.skips, self.laterals)
 
+    def _join(self, skip: Edge) -> str:
+        return self.laterals.get(skip.target, skip.target)
+
     def _keep_straight(self, encoders: list[list[int]]) -> None:
         """Keep one skip of each value, and one of each encoder into each join."""
         home = {at: number for number, encoder in enumerate(encoders) for at in encoder}
@@ -171,7 +173,7 @@ class _Graph:
         targets: set[tuple[str, int]] = set()
         kept = []
         for edge in self.skips:
-            target = self.laterals.get(edge.target, edge.target), home[self.child[edge.source]]
+            target = self._join(edge), home[self.child[edge.source]]
             if edge.source not in sources and target not in targets:
                 kept.append(edge)
             sources.add(edge.source)
@@ -187,27 +189,26 @@ class _Graph:
         seen: set[int] = set()
         for at in reversed(list(dict.fromkeys(self.child[edge.source] for edge in self.skips))):
             if at not in seen:
-                chain = self._chain(at, self.sources, last=True)[::-1]
+                chain = self._chain(at)
                 encoders.append([each for each in chain if each not in seen])
                 seen |= set(chain)
         return sorted(encoders), seen
 
-    def _chain(self, start: int, following: dict[int, set[int]], *, last: bool) -> list[int]:
-        chain = [start]
-        while further := following[chain[-1]]:
-            chain.append(max(further) if last else min(further))
-        return chain
+    def _chain(self, end: int) -> list[int]:
+        """Return the children from an input to a child, each the last source of the next one."""
+        chain = [end]
+        while before := self.sources[chain[-1]]:
+            chain.append(max(before))
+        return chain[::-1]
 
-    def _reaches(self, start: int, end: int) -> bool:
+    def _after(self, start: int) -> set[int]:
+        """Return a child and all that depend on it."""
         pending, seen = [start], {start}
         while pending:
-            at = pending.pop()
-            if at == end:
-                return True
-            for each in self.readers[at] - seen:
-                seen.add(each)
-                pending.append(each)
-        return False
+            found = self.readers[pending.pop()] - seen
+            seen |= found
+            pending += found
+        return seen
 
     def _settle(self, encoders: list[list[int]], middle: list[int], decoder: list[int]) -> None:
         """Give the leaves before the heaviest child of the bottleneck to the encoder, those after it to the decoder."""

@@ -108,6 +108,7 @@ class _Groups:
     def __init__(self, flow: Flow, spacing: Spacing, value: str, *, shaped: bool) -> None:
         self.flow, self.spacing, self.value, self.shaped = flow, spacing, value, shaped
         self.laterals: dict[str, str] = {}
+        self.skipping: set[str] = set()
 
     def units(self, group: Box, room: Room) -> list[Unit]:
         """Return the units of a group, in order; those inside of inner groups too."""
@@ -132,11 +133,14 @@ class _Groups:
 
     def _bend(self, group: Box) -> Bend | None:
         bend = bend_of(group, self.flow) if self.shaped else None
-        self.laterals |= bend.laterals if bend else {}
+        if bend is not None:
+            self.laterals |= bend.laterals
+            self.skipping.update(key for edge in bend.skips for key in edge)
         return bend
 
     def _reduced(self, units: list[Unit], room: Room, around: float) -> list[Unit]:
-        return reduced(units, Surroundings(self.flow, self.spacing, room, around, self.value, self.laterals))
+        found = Surroundings(self.flow, self.spacing, room, around, self.value, self.laterals, self.skipping)
+        return reduced(units, found)
 
     def _bent(self, bend: Bend, units: list[Unit], room: Room, around: float) -> list[Unit]:
         """Return the units of a U, below those of what is not on it."""
