@@ -41,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if config.getoption("quick"):
         chosen = [item for item in items if _is_quick(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
@@ -48,11 +50,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_quick(item: pytest.Item) -> bool:
+    return item.path.name not in SLOW and item.get_closest_marker("slow") is None and QUICK.issuperset(_models(item))
+
+
+def _models(item: pytest.Item) -> list[str]:
+    """The models of the zoo among the parameters of a test."""
     from zoo import ZOO
 
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    models = [value for value in parameters.values() if isinstance(value, str) and value in ZOO]
-    return item.path.name not in SLOW and item.get_closest_marker("slow") is None and QUICK.issuperset(models)
+    return [value for value in parameters.values() if isinstance(value, str) and value in ZOO]
+
+
+def _group(item: pytest.Item) -> str:
+    """What one process runs, so that it makes each graph, page or fixture once: a model's tests, or a file."""
+    models = [] if _shares_fixtures(item) else _models(item)
+    return models[0] if models else item.path.name
+
+
+def _shares_fixtures(item: pytest.Item) -> bool:
+    fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(fixture.scope == "module" for known in fixtures.values() for fixture in known)
 
 
 @pytest.fixture(autouse=True)
