@@ -28,10 +28,10 @@ demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
 
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 test-quick: .venv/test
-	$(BIN)/python -m pytest -n auto --dist loadgroup --quick
+	$(BIN)/python -m pytest -n auto --quick
 
 lint: .venv/lint
 	$(BIN)/ruff check .

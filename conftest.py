@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,8 @@ SLOW = frozenset(
      "test_training.py", "test_commands.py", "test_attributes.py", "test_integrations.py", "README.md"}
 )  # fmt: skip
 """Files that a quick run leaves out."""
+BROWSER = "test_html_browser.py"
+"""The file whose tests share one browser."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,8 +44,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if config.getoption("quick"):
         chosen = [item for item in items if _is_quick(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
@@ -50,26 +51,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    return item.path.name not in SLOW and item.get_closest_marker("slow") is None and QUICK.issuperset(_models(item))
-
-
-def _models(item: pytest.Item) -> list[str]:
-    """The models of the zoo among the parameters of a test."""
     from zoo import ZOO
 
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    return [value for value in parameters.values() if isinstance(value, str) and value in ZOO]
+    models = [value for value in parameters.values() if isinstance(value, str) and value in ZOO]
+    return item.path.name not in SLOW and item.get_closest_marker("slow") is None and QUICK.issuperset(models)
 
 
-def _group(item: pytest.Item) -> str:
-    """What one process runs, so that it makes each graph, page or fixture once: a model's tests, or a file."""
-    models = [] if _shares_fixtures(item) else _models(item)
-    return models[0] if models else item.path.name
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute groups of tests, so that each graph, page and fixture is made in one process only."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModel(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByModel(config, log)
 
 
-def _shares_fixtures(item: pytest.Item) -> bool:
-    fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    return any(fixture.scope == "module" for known in fixtures.values() for fixture in known)
+def _group(nodeid: str) -> str:
+    """A model, because tests share what they make of it, or a file, because tests share its fixtures."""
+    from zoo import ZOO
+
+    file, _, rest = nodeid.partition("::")
+    parameters = rest.partition("[")[2].rstrip("]").split("-")
+    models = [] if file.endswith(BROWSER) else [each for each in parameters if each in ZOO]
+    return models[0] if models else file
 
 
 @pytest.fixture(autouse=True)
