@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of several test processes would wait for each other
 import zoo.ready  # noqa: F401  # README.md imports transformers, which imports torchvision
 
 ROOT = Path(__file__).parent
