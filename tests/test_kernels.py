@@ -146,12 +146,14 @@ def compared() -> Compared:
     pytest.importorskip("expecttest", reason="torch's operator database needs it: pip install expecttest")
     from torch.testing._internal import common_utils
     from torch.testing._internal.common_methods_invocations import op_db
+    from torch.testing._internal.opinfo import core
 
     ours = {name.removeprefix("aten::").partition(".")[0].strip("_") for name in KERNELS}
     mode, seen = Compared(), set()
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")
-        patch.setattr(common_utils, "extract_test_fn", lambda: None)  # it looks for a unittest, slowly
+        for module in (common_utils, core):  # it looks for a unittest in every frame and all modules, which is slow
+            patch.setattr(module, "extract_test_fn", lambda: None)
         for operator in op_db:
             name = operator.name.rpartition(".")[2]
             if name.strip("_") in ours or operator.aten_name in ours or name in COMPOSITES:
