@@ -552,8 +552,10 @@ def views_of(name: str) -> tuple[dict[str, Any], list[str]]:
     before, results, wrong = contents(graph), {}, []
     for view, look in VIEWS.items():
         results[view] = look(graph)
-        if contents(graph) != before:
+        after = contents(graph)
+        if after != before:
             wrong.append(view)
+        before = after
     return results, wrong
 
 
@@ -593,7 +595,9 @@ def exports_of(name: str) -> dict[str, Exported]:
                     exporter(graph)
             except TooLargeError as error:
                 refused = str(error)
-            found[form] = Exported(data, refused, changed=contents(graph) != before)
+            after = contents(graph)
+            found[form] = Exported(data, refused, changed=after != before)
+            before = after
     return found
 
 
