@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of several test processes would wait for each other
 import zoo.ready  # noqa: F401  # README.md imports transformers, which imports torchvision
 
 ROOT = Path(__file__).parent
@@ -34,6 +36,8 @@ SLOW = frozenset(
      "test_training.py", "test_commands.py", "test_attributes.py", "test_integrations.py", "README.md"}
 )  # fmt: skip
 """Files that a quick run leaves out."""
+BROWSER = "test_html_browser.py"
+"""The file whose tests share one browser."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +57,28 @@ def _is_quick(item: pytest.Item) -> bool:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     models = [value for value in parameters.values() if isinstance(value, str) and value in ZOO]
     return item.path.name not in SLOW and item.get_closest_marker("slow") is None and QUICK.issuperset(models)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute groups of tests, so that each graph, page and fixture is made in one process only."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModel(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByModel(config, log)
+
+
+def _group(nodeid: str) -> str:
+    """A model, because tests share what they make of it, or a file, because tests share its fixtures."""
+    from zoo import ZOO
+
+    file, _, rest = nodeid.partition("::")
+    parameters = rest.partition("[")[2].rstrip("]").split("-")
+    models = [] if file.endswith(BROWSER) else [each for each in parameters if each in ZOO]
+    return models[0] if models else file
 
 
 @pytest.fixture(autouse=True)

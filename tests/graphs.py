@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_map
+from torch.utils.flop_counter import FlopCounterMode
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
@@ -51,11 +54,48 @@ def meta_inputs(entry: Entry) -> Example:
     return Example(args, kwargs)
 
 
-def run_on_meta(entry: Entry) -> Any:
-    """What forward returns on the meta device."""
-    example = meta_inputs(entry)
-    with torch.device("meta"):
-        return meta_model(entry)(*example.args, **example.kwargs)
+@dataclass(frozen=True)
+class Forward:
+    """What one forward did.
+
+    Attributes:
+        result: what it returned, by `shapes_of`.
+        flops: by torch's own counter, which is right on the meta device, apart from the holes in `Entry.flops`.
+        calls: the modules in the order of their calls.
+    """
+
+    result: Any
+    flops: int
+    calls: tuple[str, ...]
+
+
+@cache
+def run_on_meta(name: str) -> Forward:
+    """A forward of a zoo model on the meta device, where attention is not fused, because torch cannot count that."""
+    entry = ZOO[name]
+    model, example = meta_model(entry), meta_inputs(entry)
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with noted_calls(model) as calls, FlopCounterMode(display=False) as counter, torch.device("meta"):
+            result = model(*example.args, **example.kwargs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+    return Forward(shapes_of(result), counter.get_total_flops(), tuple(calls))
+
+
+@contextmanager
+def noted_calls(model: nn.Module) -> Iterator[list[str]]:
+    """Note the paths of the modules that are called, in order."""
+    calls: list[str] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda module, args, path=path: calls.append(path))
+        for path, module in model.named_modules()
+        if not isinstance(module, torch.jit.ScriptModule)  # it takes no hooks
+    ]
+    yield calls
+    for hook in hooks:
+        hook.remove()
 
 
 def shapes_of(value: Any) -> Any:

@@ -199,8 +199,9 @@ def _spread(line: str) -> str:
     if line.isascii():
         return line
     columns: list[str] = []
-    for at, char in enumerate(line, start=1):
-        width = display_width(line[:at])
+    width = 0
+    for char in line:
+        width += display_width(char)
         columns += [char, *"." * (width - len(columns) - 1)] if width > len(columns) else []
         del columns[width:]
     return "".join(columns)

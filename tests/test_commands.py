@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ COMMANDS = [
 ]
 
 
+TIMM = LIBRARIES["timm"]
+SOME_RESNETS = ("resnet18", "resnet50", "resnet50d", "resnetv2_50", "vit_tiny_patch16_224")
+"""The models that timm lists in these tests: it has a hundred that ``timm:resnet*`` names."""
+
+
 def test_the_readme_has_commands() -> None:
     assert len(COMMANDS) >= 9 and len({command.split()[1] for command in COMMANDS}) >= 6
 
@@ -43,6 +49,7 @@ def test_the_commands_of_the_readme_run(
     for name in ("docs", "README.md"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(LIBRARIES._filled(), "timm", replace(TIMM, names=lambda: SOME_RESNETS))
     line, _, expected = command.partition("\n")
     arguments = shlex.split(line, comments=True)[1:]
     assert main(arguments) == (1 if arguments[0] == "diff" else 0)  # the models differ

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import SimpleNamespace
 
 import pytest
+from forked import run_module
 from torch import nn
 
 from fxsummary.documents import autodoc, render
@@ -72,12 +71,11 @@ See :ref:`the-net`.
 """
 
 
-def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", *map(str, command)]
-    return subprocess.run(words, cwd=cwd, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True)
+def run(*command: object, cwd: Path) -> CompletedProcess[str]:
+    return run_module(list(map(str, command)), cwd)
 
 
-def sphinx(project: Path, *options: object, builder: str = "html") -> subprocess.CompletedProcess[str]:
+def sphinx(project: Path, *options: object, builder: str = "html") -> CompletedProcess[str]:
     return run("sphinx", "-q", "-b", builder, *options, "source", f"out/{builder}", cwd=project)
 
 
@@ -361,7 +359,7 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def mkdocs(site: Path) -> subprocess.CompletedProcess[str]:
+def mkdocs(site: Path) -> CompletedProcess[str]:
     return run("mkdocs", "build", "--strict", cwd=site)
 
 

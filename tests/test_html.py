@@ -8,7 +8,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Page(HTMLParser):
         if self.open and self.open[-1] in self.raw:
             self.raw[self.open[-1]][-1] += data
 
-    @property
+    @cached_property
     def data(self) -> dict[str, Any]:
         """What the script works with."""
         data: dict[str, Any] = json.loads(self.raw["script"][0])
@@ -79,12 +79,18 @@ def html_of(name: str) -> str:
     return to_html(graph_of(name))
 
 
+@cache
+def page_of(name: str) -> Page:
+    """The page of a model, taken apart; do not change it."""
+    return Page(html_of(name))
+
+
 # --- what is on the page ---------------------------------------------------------------------------
 
 
 @every_model
 def test_every_module_and_operation_is_reachable(name: str) -> None:
-    graph, data = graph_of(name), Page(html_of(name)).data
+    graph, data = graph_of(name), page_of(name).data
     known = {module["path"]: module for module in data["modules"]}
     reached, todo = set(), [0]
     while todo:
@@ -111,7 +117,7 @@ def _around(path: str) -> list[str]:
 
 @every_model
 def test_costs_of_the_modules_are_the_totals(name: str) -> None:
-    graph, data = graph_of(name), Page(html_of(name)).data
+    graph, data = graph_of(name), page_of(name).data
     totals, root = graph.totals, data["modules"][0]
     assert root.get("flops", 0) == (totals.flops or 0)
     assert root.get("parameters", 0) == totals.parameters
@@ -121,8 +127,7 @@ def test_costs_of_the_modules_are_the_totals(name: str) -> None:
 @every_model
 def test_pictures_of_modules_add_up(name: str) -> None:
     graph = graph_of(name)
-    page = html_of(name)
-    data = Page(page).data
+    page, data = html_of(name), page_of(name).data
     pictures = {int(n): svg for n, svg in re.findall(r'<template id="picture-(\d+)">(.*?)</template>', page, re.DOTALL)}
     stage = re.search(r'data-picture="(\d+)"[^>]*>\s*(<svg.*?</svg>)', page, re.DOTALL)
     if stage is not None:
@@ -150,7 +155,7 @@ def test_pictures_of_modules_add_up(name: str) -> None:
 
 @every_model
 def test_modules_inside_add_up(name: str) -> None:
-    modules, known = Page(html_of(name)).data["modules"], graph_of(name).modules.values()
+    modules, known = page_of(name).data["modules"], graph_of(name).modules.values()
     if any(module.shared_with or any(tensor.tied_to for tensor in module.parameters) for module in known):
         return
 
@@ -195,7 +200,7 @@ def shares(graph: ModelGraph, path: str) -> bool:
 
 @every_model
 def test_the_page_is_well_formed_and_its_numbers_are_right(name: str) -> None:
-    page = Page(html_of(name))
+    page = page_of(name)
     assert not page.open
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -226,7 +231,7 @@ def test_pictures_and_their_numbers_go_together() -> None:
 
 
 def test_a_repeated_module_has_one_picture() -> None:
-    data = Page(html_of("torchvision.vit_b_16")).data
+    data = page_of("torchvision.vit_b_16").data
     assert data["copies"]["encoder.layers.encoder_layer_7"] == "encoder.layers.encoder_layer_0"
     layers = [path for path in data["views"] if "encoder_layer" in path]
     assert layers and all("encoder_layer_0" in path for path in layers)
@@ -237,7 +242,7 @@ def test_a_repeated_module_has_one_picture() -> None:
 
 def test_the_first_level_is_that_of_svg() -> None:
     graph = graph_of("torchvision.resnet50")
-    assert len(Page(html_of("torchvision.resnet50")).data["views"][""]["levels"]) == 3
+    assert len(page_of("torchvision.resnet50").data["views"][""]["levels"]) == 3
     closed = Page(to_html(graph, depth=1)).data["views"][""]
     assert closed["start"] == 0
     assert "drawn as 43 rows" in html_of("torchvision.resnet50")
@@ -264,8 +269,7 @@ def test_a_model_of_126_layers_is_small() -> None:
 
 
 def test_nothing_is_asked_of_the_network() -> None:
-    text = html_of("torchvision.resnet50")
-    page = Page(text)
+    text, page = html_of("torchvision.resnet50"), page_of("torchvision.resnet50")
     assert set(re.findall(r"https?://[^\s\"'>)]+", text)) == {"http://www.w3.org/2000/svg"}
     (policy,) = (each["content"] for each in page.all("meta") if each.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import pytest
@@ -100,21 +101,27 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 @pytest.mark.parametrize("name", SMALL)
 def test_sizes_are_the_largest_extents_of_gradients(name: str, trace: str) -> None:
     """Law: the largest extent over all positions, apart from those whose extent the edge of the input cuts."""
-    make, shape = SMALL[name]
-    model = averaged(make())
-    x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
+    model, x, extents = gradients_of(name)
     if trace == "exported":
         graph = fxsummary.graph(torch.export.export(model, (x.detach(),)))
     else:
         graph = fxsummary.graph(model, x.detach(), trace=trace)
     (found,) = graph.receptive_field().head.values()
-    output = model(x)
     assert found is not None
-    extents = [extent(output, x, tuple(place)) for place in _places(output)]
     for dim, (size, of) in enumerate(zip(found.size, found.of, strict=True)):
         ends = {each[dim] for each in extents if each}
         inside = {high - low + 1 for low, high in ends if low > 0 and high < of - 1}
         assert max(inside or {high - low + 1 for low, high in ends}) == size, (dim, sorted(ends))
+
+
+@cache
+def gradients_of(name: str) -> tuple[nn.Module, Tensor, list[Any]]:
+    """A model, its input, and where along each dimension the gradients of positions of its output are."""
+    make, shape = SMALL[name]
+    model = averaged(make())
+    x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
+    output = model(x)
+    return model, x, [extent(output, x, tuple(place)) for place in _places(output)]
 
 
 def _places(output: Tensor) -> list[list[int]]:

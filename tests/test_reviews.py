@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from forked import run_module
 from graphs import graph_of, unprintable
 from torch import nn
 
@@ -418,10 +419,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def annotated(model: str, **options: Any) -> str:
+def annotated(model: str, folder: Path, **environment: str) -> str:
     """The file that the annotation of the convolution names."""
-    command = [sys.executable, "-m", "fxsummary", "lint", model, "--input", "1x3x8x8", "--format", "github"]
-    out = subprocess.run(command, capture_output=True, text=True, check=False, **options).stdout
+    command = ["fxsummary", "lint", model, "--input", "1x3x8x8", "--format", "github"]
+    out = run_module(command, folder, **environment).stdout
     (line,) = [line for line in out.splitlines() if "bias-before-norm" in line]
     return line.partition("file=")[2].partition(",")[0]
 
@@ -429,23 +430,20 @@ def annotated(model: str, **options: Any) -> str:
 @pytest.mark.parametrize("folder", [".", "models"])
 @pytest.mark.slow
 def test_annotations_name_files_as_the_repository_does(repository: Path, folder: str) -> None:
-    home = str(Path(__file__).parents[1])
-    search = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository / "src"), home])}
     for model, file in (
         ("nets.net:Net", "src/nets/net.py"),
         (f"{repository}/models/one.py:Net", "models/one.py"),
         (f"{os.path.relpath(repository, folder)}/top.py:Net", "top.py"),
     ):
-        assert annotated(model, cwd=repository / folder, env=search) == file
+        assert annotated(model, repository / folder, PYTHONPATH=str(repository / "src")) == file
 
 
 @pytest.mark.slow
 def test_annotations_are_relative_to_the_workspace_of_the_workflow(repository: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    workspace = {**environment, "GITHUB_WORKSPACE": str(repository.parent)}
-    assert annotated("models/one.py:Net", cwd=repository, env=workspace) == "checkout/models/one.py"
-    elsewhere = {**environment, "GITHUB_WORKSPACE": str(repository / "src")}
-    assert annotated("models/one.py:Net", cwd=repository, env=elsewhere) == "models/one.py"
+    workspace = str(repository.parent)
+    assert annotated("models/one.py:Net", repository, GITHUB_WORKSPACE=workspace) == "checkout/models/one.py"
+    elsewhere = str(repository / "src")
+    assert annotated("models/one.py:Net", repository, GITHUB_WORKSPACE=elsewhere) == "models/one.py"
 
 
 def test_annotations_of_a_saved_graph_name_files_below_the_working_directory(repository: Path) -> None:
