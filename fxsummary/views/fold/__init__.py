@@ -29,7 +29,7 @@ Stack = tuple[ModuleCall, ...]
 Slot = tuple[str, int]
 """An operation and one of its slots."""
 MOST_TYPES = 3
-"""Number of classes and labels that a pattern is named after; with more, modules count before operations."""
+"""Number of classes and labels that a pattern is named after; with more, modules with contents count alone."""
 
 
 def fold_repeats(graph: ModelGraph, *, similar: bool = False) -> ModelGraph:
@@ -131,7 +131,7 @@ class _Folding:
         name: ModuleCall | str = first[0].call or first[0].key
         if run.period > 1:
             types = {each.block.type if each.block else self._graph.nodes[each.key]["label"]: each for each in first}
-            modules = [kind for kind, each in types.items() if each.path] if len(types) > MOST_TYPES else []
+            modules = [kind for kind, each in types.items() if each.call] if len(types) > MOST_TYPES else []
             name = ModuleCall(path, _listed(modules or [*types]), next(self._invented))
         carried, own = self._links(first, copies[1])
         unit: Literal["steps", "calls", ""] = ""
