@@ -155,6 +155,7 @@ def test_a_new_model_is_shown(runner: Runner) -> None:
     assert "| `0` Linear 8→32 |" in told and runner.values["steps.diff.outputs.changed"] == "true"
 
 
+@pytest.mark.slow
 def test_budgets_and_lint_fail_the_job_and_write_sarif(runner: Runner) -> None:
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.ReLU(), nn.Linear(16, 4)).eval()
     fxsummary.graph(model, torch.empty(1, 8)).render(runner.repository / "net.json")  # starts faster than a model

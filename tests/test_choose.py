@@ -89,6 +89,7 @@ class Written(nn.Module):
         return values[-1]
 
 
+@pytest.mark.slow
 def test_cheap_operations_share_a_row_only_if_the_picture_is_too_large() -> None:
     few, many = (choose.picture(fxsummary.graph(Written(count), torch.zeros(4, 8))) for count in (1, 30))
     assert few.rows <= MOST_ROWS and "share rows" not in few.scene.facts

@@ -114,6 +114,7 @@ def test_markdown_of_resnet18() -> None:
     assert "- **FLOPs:** 3,628,146,688 = 2 × 1,814,073,344 MACs (matrix products)" in lines
 
 
+@pytest.mark.slow
 def test_markdown_of_bert() -> None:
     source = bert().to_markdown(depth=3)
     rows = {row[0].strip(): row[1:] for row in table_of(source)}

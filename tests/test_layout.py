@@ -476,6 +476,7 @@ def test_no_more_than_three_lanes_are_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 300])
+@pytest.mark.slow
 def test_long_chains_and_deep_nesting(depth: int) -> None:
     root = group = Box("root", children=[])
     for level in range(depth):
@@ -509,6 +510,7 @@ def test_boxes_are_not_changed() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_work_grows_linearly() -> None:
     def calls(blocks: int) -> int:
         groups = [

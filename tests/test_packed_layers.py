@@ -127,6 +127,7 @@ def test_what_forward_returns_is_known_without_the_kernel() -> None:
     assert (result.shape, result.device.type) == ((ROWS, OUT), "meta")
 
 
+@pytest.mark.slow
 def test_an_error_of_a_hook_of_such_a_layer_is_raised() -> None:
     layer = _higgs()
     layer.register_forward_pre_hook(lambda module, args: args[0].no_such_attribute)

@@ -72,6 +72,7 @@ def state(root: Path) -> tuple[object, ...]:
     return (*told, kept, (root / "hooked").exists(), sorted((root / ".git").glob("worktrees/*")))
 
 
+@pytest.mark.slow
 def test_diff_with_a_revision(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

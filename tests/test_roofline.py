@@ -222,6 +222,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert main(["roofline", *model, "--device", "abacus"]) == 2
 
 
+@pytest.mark.slow
 def test_measurement_gives_rates() -> None:
     found = measure()
     assert found.flops["float32"] > 1e8 and found.bandwidth > 1e8 and found.source == "measured"

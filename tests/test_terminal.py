@@ -95,6 +95,7 @@ def _without_colours(text: str) -> str:
     return "".join(part.partition("m")[2] if number else part for number, part in enumerate(text.split("\x1b[")))
 
 
+@pytest.mark.slow
 def test_ascii_where_the_encoding_needs_it(net: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "fxsummary", "show", net, "--quiet"]
