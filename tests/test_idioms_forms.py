@@ -457,6 +457,10 @@ def test_experts_get_their_tokens_by_dispatch_and_are_combined(form: str) -> Non
     assert view.totals.flops == graph.totals.flops and view.totals.parameters == graph.totals.parameters
     assert next(iter(loads(dumps(view)).graph["repeats"].values())).unit == "experts"
     assert "×4 experts" in graph.to_text() and "×4 experts" in graph.to_svg()
+    unfolded = shown(graph, fold=False)
+    assert "repeats" not in unfolded.graph  # which says that a graph is folded
+    assert labels(unfolded).count("dispatch") == 4 and labels(unfolded).count("combine experts") == 4 * is_sum
+    assert unfolded.totals.flops == graph.totals.flops
 
 
 def test_layers_around_experts_are_no_experts() -> None:

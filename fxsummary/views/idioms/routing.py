@@ -123,7 +123,7 @@ def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Collec
     region = _summed(merger, product, {*chosen, *book})
     if not region:
         return None
-    sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen}
+    sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen if each in merger.graph}
     before, after = (prod(merger.node(each)["shape"] or (0,)) for each in (product, region[-1]))
     over_experts = base(merger.node(region[-1])["label"]) != "sum" or any(before == size * after for size in sizes)
     if not over_experts or len({merger.node(each)["module_stack"] for each in region}) > 1:
@@ -195,7 +195,8 @@ def _name_copies(merger: Merger, router: str, dispatches: Iterable[str], sums: I
     around = [{*calls_around(merger.node(key))} for key in (*dispatches, *sums)]
     inside = set.union(set(), *around).difference(calls_around(merger.node(router)))
     named = {call: replace(run, unit="experts") for call, run in repeats.items() if call in inside}
-    merger.graph.graph["repeats"] = {**repeats, **named}
+    if named:
+        merger.graph.graph["repeats"] = {**repeats, **named}
 
 
 def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Collection[str]) -> None:
