@@ -158,8 +158,8 @@ def lost_edges(bend: Unit, flow: Flow) -> Iterator[Edge]:
     """Yield the edges between the columns of a U, or from and to outside of it, that no wire of it carries."""
     *encoders, middle, decoder = bend.units
     at = {leaf.key: column for column in bend.units for leaf in column.leaves()}
-    ends = {key.key for column in bend.units for key in column.outputs()}
-    starts = {key.key for column in (encoders[0], middle, decoder) for key in column.inputs()}
+    ends = {leaf.key for column in bend.units for leaf in column.outputs()}
+    starts = {leaf.key for column in (encoders[0], middle, decoder) for leaf in column.inputs()}
     next_to = [(encoder, middle if middle.units else decoder) for encoder in encoders] + [(middle, decoder)]
     skips = {*bend.skips}
     for key, column in at.items():
