@@ -66,7 +66,7 @@ OTHER_SIZE = (*[32] * 6, 48, *[32] * 5)
 LOOPS = [
     (Quantizer(), ["×12", "×12 steps", "×12 steps"]),
     (Quantizer(decoded=EXCHANGED), ["×2", "×4", "×4 steps", "×5 steps", "×4 steps", "×6 steps"]),
-    (Quantizer(OTHER_SIZE), ["×6", "×5", "×6 steps", "×4 steps", "×6 steps", "×5 steps"]),
+    (Quantizer(OTHER_SIZE), ["×6", "×5", "×6 steps", "×5 steps", "×6 steps", "×5 steps"]),
     (Shared(), ["×2", "×3", "×2", "×4 steps"]),
 ]
 

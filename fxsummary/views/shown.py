@@ -31,7 +31,8 @@ def shown(graph: ModelGraph, *, fold: Fold = "similar", ghosts: bool = False) ->
     With ``ghosts``, it also has what forward does not need; raises InputError if the graph is a comparison.
     """
     whole = with_ghosts(graph) if ghosts else with_unread(graph)
-    view = by_few(whole, lambda each: folded(each, fold)) if check_fold(fold) else None
+    how = check_fold(fold)
+    view = by_few(whole, similar=how == "similar") if how else None
     if view is None:
         view = folded(simplify(whole, own=whole is not graph), fold)
     return close_small(merge_idioms(view, own=True))

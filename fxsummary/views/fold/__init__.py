@@ -46,9 +46,14 @@ def fold_repeats(graph: ModelGraph, *, similar: bool = False) -> ModelGraph:
     """
     if "repeats" in graph.graph:  # it is folded
         return graph
+    return fold_with_members(graph, similar=similar)[0]
+
+
+def fold_with_members(graph: ModelGraph, *, similar: bool) -> tuple[ModelGraph, Mapping[str, Sequence[str]]]:
+    """Return a graph that is not folded yet as `fold_repeats` does, and the operations that each one represents."""
     folding = _Folding(graph, similar)
     folding.fold()
-    return folding.graph() if folding.repeats else graph
+    return folding.graph() if folding.repeats else graph, folding.members
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class _Folding:
         self._graph = graph
         self._similar = similar
         self._items = Items(graph, block_tree(graph))
-        self._members: dict[str, list[str]] = {}
+        self.members: dict[str, list[str]] = {}
         self._copies: dict[str, tuple[str, ...]] = {}
         self._returned = dict[ModuleCall, Returned]()
         self._stacks: dict[str, Stack] = {}
@@ -114,7 +119,7 @@ class _Folding:
             columns = [[each.items[place] for each in copies] for place in range(len(first.items))]
             self._work.append(_Sequences(columns, (*within.around, first.call), within.depth + 1, within.runs))
             return
-        self._members[first.key] = [each.key for each in copies]
+        self.members[first.key] = [each.key for each in copies]
         self._runs[first.key] = within.runs
         if len(within.around) != within.depth:
             self._stacks[first.key] = within.around + self._graph.data(first.key)["module_stack"][within.depth :]
@@ -168,11 +173,11 @@ class _Folding:
 
     def graph(self) -> ModelGraph:
         """Return the folded graph."""
-        stand_in = {key: (shown, number) for shown, keys in self._members.items() for number, key in enumerate(keys)}
+        stand_in = {key: (shown, number) for shown, keys in self.members.items() for number, key in enumerate(keys)}
         self._copies_read: dict[Slot, int] = {}
         self._own_values: dict[Slot, tuple[tuple[str, int, Part], ...]] = {}
         self.repeats = {name: _renamed(repeat, stand_in) for name, repeat in self.repeats.items()}
-        nodes = [(key, self._attributes(key)) for key in self._graph if key in self._members]
+        nodes = [(key, self._attributes(key)) for key in self._graph if key in self.members]
         folded = self._graph.derived(
             nodes,
             repeats=self.repeats,
@@ -186,7 +191,7 @@ class _Folding:
             self._add_edges(folded, target, stand_in)
         for where in dict.fromkeys(where for repeat in self.repeats.values() for where in repeat.own):
             self._own_values[where] = tuple([
-                self._own_value(folded, where, copy, stand_in) for copy in self._members[where[0]]
+                self._own_value(folded, where, copy, stand_in) for copy in self.members[where[0]]
             ])  # fmt: skip
         return folded
 
@@ -217,13 +222,13 @@ class _Folding:
 
     def _attributes(self, key: str) -> NodeData:
         """Return the attributes of an operation that is shown, for all its copies."""
-        members = [self._graph.data(each) for each in self._members[key]]
+        members = [self._graph.data(each) for each in self.members[key]]
         shown: NodeData = {**members[0], "multiplicity": len(members) * members[0]["multiplicity"]}
         if key in self._stacks:
             shown["module_stack"] = self._stacks[key]
         shown |= largest(members)
         operations, place = self._items.operations, self._items.place
-        if len({id(operations[place[each]]) for each in self._members[key]}) > 1:
+        if len({id(operations[place[each]]) for each in self.members[key]}) > 1:
             shown |= of_copies(members)
         return shown
 

@@ -105,7 +105,7 @@ def _shared(symbols: Sequence[int], read: Sequence[Set[Hashable]]) -> dict[int, 
 
 def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item], int]) -> list[Run]:
     """Return all maximal runs of equal symbols, for the periods that are most frequent."""
-    symbols = _symbols(items, sequence, symbol_of)
+    symbols, sources = _symbols(items, sequence, symbol_of), [each.source for each in sequence]
     distances: Counter[int] = Counter()
     for length in GRAMS:  # a symbol that occurs several times in a copy hides the period
         last: dict[tuple[int, ...], int] = {}
@@ -119,15 +119,28 @@ def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item
         for equal, group in groupby(map(eq, symbols, symbols[period:])):
             length = len(list(group))
             if equal and length >= period:
-                found.append(_turned(symbols, start, period, length + period))
+                first = first_of_copy(symbols, sources, start, period, length + period)
+                found.append(Run(first, period, (length + period) // period))
             start += length
     return found
 
 
-def _turned(symbols: Sequence[int], start: int, period: int, length: int) -> Run:
-    """Return the run in a stretch of equal copies; if there is room, it starts where equal symbols end."""
-    for turn in range(length % period + 1):
-        first = start + turn
-        if symbols[first] != symbols[first + period - 1]:
-            return Run(first, period, length // period)
-    return Run(start, period, length // period)
+def first_of_copy(symbols: Sequence[object], sources: Sequence[str], start: int, period: int, length: int) -> int:
+    """Return where the first copy starts in a stretch of equal copies.
+
+    If there is room, that is where the lines of source jump back, as in a loop, else where equal symbols end.
+    """
+    places = range(start, start + length % period + 1)
+    ends = [place for place in places if symbols[place] != symbols[place + period - 1]]
+    loops = [place for place in ends if _jumps_back(sources[place + period - 1], sources[place])]
+    return next(iter((*loops, *ends, start)))
+
+
+def _jumps_back(before: str, after: str) -> bool:
+    """Return whether a line of source comes earlier in its file than the one before.
+
+    >>> _jumps_back("net.py:9", "net.py:7"), _jumps_back("net.py:9", "net.py:9"), _jumps_back("net.py:9", "other.py:7")
+    (True, False, False)
+    """
+    (file, _, line), (same, _, next_line) = before.rpartition(":"), after.rpartition(":")
+    return file == same != "" and int(next_line) < int(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
@@ -34,8 +34,7 @@ def of_copies(copies: Sequence[NodeData]) -> NodeData:
         for name, values in _columns(copies)
         if name not in ignored and values.count(values[0]) < len(values) and len(set(map(hashable, values))) > 1
     }
-    have_sizes = "outputs" in each_copy or "flops" in each_copy
-    shown: dict[str, Any] = {name: _shown(name, values, have_sizes) for name, values in each_copy.items()}
+    shown: dict[str, Any] = {name: one_for_all(name, values, each_copy) for name, values in each_copy.items()}
     shown["trust"] = max((each["trust"] for each in copies), key=TRUST.index)
     shown["assumed"] = any(each["assumed"] for each in copies)
     return cast(NodeData, {**shown, "each_copy": each_copy} if each_copy else shown)
@@ -52,9 +51,10 @@ def _columns(copies: Sequence[NodeData]) -> Iterator[tuple[str, tuple[Any, ...]]
             yield name, tuple([each.get(name, NODE[name].default) for each in nodes])
 
 
-def _shown(name: str, values: Sequence[Any], have_sizes: bool) -> Any:
+def one_for_all(name: str, values: Sequence[Any], each_copy: Collection[str]) -> Any:
+    """Return what an operation shows for these values of an attribute; ``each_copy`` names all that differ."""
     if name in RATES:
-        return in_one(values, as_ranges=have_sizes)
+        return in_one(values, as_ranges="outputs" in each_copy or "flops" in each_copy)
     if NODE[name].adds == "max":
         return max(values)
     return None if NODE[name].adds == "sum" or callable(NODE[name].adds) else values[0]

@@ -1,0 +1,80 @@
+"""Simplify and fold a graph with long series of equal blocks or steps by a few of them, which takes less time.
+
+The first copies and the last ones stay. What becomes of them becomes of the whole series, because all copies
+are the same but for integers that count up, read the same values or those of the copy before, and all of them are read
+alike. If that is not sure, `by_few` returns None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.views.fold import fold_with_members
+from fxsummary.views.fold.copies import largest
+from fxsummary.views.shorten.copies import Copies
+from fxsummary.views.shorten.exits import Exits
+from fxsummary.views.shorten.lengthen import lengthened
+from fxsummary.views.shorten.series import FIRST, Series, blocks, loops
+from fxsummary.views.simplify import simplify
+
+
+def by_few(graph: ModelGraph, *, similar: bool) -> ModelGraph | None:
+    """Return the graph simplified and folded, if a few copies of its series show what becomes of it; else None.
+
+    The graph itself is not changed.
+    """
+    if graph.comparison is not None or "repeats" in graph.graph:
+        return None
+    short, taken = graph, list[Copies]()
+    for search in (loops, blocks):
+        if series := search(short):
+            found = _equal(short, series)
+            short = _shortened(short, found) if found else short
+            taken += found
+    if not taken:
+        return None
+    simple = simplify(short, own=True)
+    for _, data in simple.nodes(data=True):
+        data["multiplicity"] = 1
+    folded, members = fold_with_members(simple, similar=similar)
+    return lengthened(folded, members, taken)
+
+
+def _equal(graph: ModelGraph, series: Sequence[Series]) -> list[Copies]:
+    """Return those series whose copies are equal; no operation reads all copies of two of them."""
+    keys = list(graph)
+    place = {key: number for number, key in enumerate(keys)}
+    found: list[Copies] = []
+    readers = set[str]()
+    for each in series:
+        copies = Copies(graph, each, keys, place)
+        if readers.isdisjoint(copies.exits) and copies.are_equal():
+            found.append(copies)
+            readers |= {*copies.exits}
+    return found
+
+
+def _shortened(graph: ModelGraph, found: Sequence[Copies]) -> ModelGraph:
+    """Return the graph without the inner copies; the multiplicity of the last one before them counts them, too."""
+    left_out = {key for each in found for number in each.series.inner for key in each.keys(number)}
+    nodes = {key: graph.data(key).copy() for key in graph if key not in left_out}
+    next_ones: dict[str, str] = {}
+    exits: dict[str, Exits] = {}
+    for each in found:
+        for key, others in zip(each.keys(FIRST - 1), zip(*map(each.keys, each.series.inner), strict=True), strict=True):
+            nodes[key]["multiplicity"] *= 1 + len(each.series.inner)
+            nodes[key] |= largest([graph.data(other) for other in (key, *others)])
+        end = each.series.inner.stop
+        next_ones |= zip(each.keys(FIRST), each.keys(end), strict=True)
+        for copy, number in enumerate(range(end, each.series.copies), start=FIRST):
+            for at in each.counted:
+                nodes[each.keys(number)[at]].update(each.settings(at, copy))
+        exits |= each.exits
+    edges = (
+        (source, target, exits[target].shortened(edge) if target in exits else edge.copy())
+        for source in nodes
+        for reader, edge in graph.readers(source).items()
+        if (target := next_ones.get(reader, reader)) in nodes
+    )
+    return graph.derived(nodes.items(), edges)
