@@ -255,12 +255,19 @@ def assert_same_by_few(graph: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> bo
     """The view is the same as without it, to the order of everything; returns whether a series was shortened."""
     monkeypatch.setattr(series, "LEAST_OPERATIONS", 1)
     before = contents(graph)
-    found = [contents(shown.shown(graph, fold=fold)) for fold in ("similar", "exact")]
-    is_short = shorten.by_few(with_unread(graph), similar=False) is not None
+    found = views_of(graph)
+    short, steps = shorten.without_steps(graph)
+    is_short = shorten.by_few(with_unread(short), steps, similar=False) is not None
     assert contents(graph) == before
-    monkeypatch.setattr(shown, "by_few", lambda graph, similar: None)
-    assert found == [contents(shown.shown(graph, fold=fold)) for fold in ("similar", "exact")]
+    monkeypatch.setattr(shown, "without_steps", lambda graph: (graph, []))
+    monkeypatch.setattr(shown, "by_few", lambda graph, steps, similar: None)
+    assert found == views_of(graph)
     return is_short
+
+
+def views_of(graph: ModelGraph) -> list[str]:
+    ways: list[dict[str, Any]] = [{"fold": "similar"}, {"fold": "exact"}, {"ghosts": True}]
+    return [contents(shown.shown(graph, **way)) for way in ways]
 
 
 @pytest.mark.parametrize("trace", ["symbolic", "record"])

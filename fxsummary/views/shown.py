@@ -11,7 +11,7 @@ from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.ghosts import with_ghosts
 from fxsummary.views.idioms import merge_idioms
-from fxsummary.views.shorten import by_few
+from fxsummary.views.shorten import by_few, without_steps
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
 
@@ -30,10 +30,13 @@ def shown(graph: ModelGraph, *, fold: Fold = "similar", ghosts: bool = False) ->
 
     With ``ghosts``, it also has what forward does not need; raises InputError if the graph is a comparison.
     """
-    whole = with_ghosts(graph) if ghosts else with_unread(graph)
     how = check_fold(fold)
-    view = by_few(whole, similar=how == "similar") if how else None
+    prepared = with_ghosts if ghosts else with_unread
+    short, steps = without_steps(graph) if how else (graph, [])
+    whole = prepared(short)
+    view = by_few(whole, steps, similar=how == "similar") if how else None
     if view is None:
+        whole = prepared(graph) if steps else whole
         view = folded(simplify(whole, own=whole is not graph), fold)
     return close_small(merge_idioms(view, own=True))
 

@@ -19,30 +19,41 @@ from fxsummary.views.shorten.series import FIRST, Series, blocks, loops
 from fxsummary.views.simplify import simplify
 
 
-def by_few(graph: ModelGraph, *, similar: bool) -> ModelGraph | None:
+def without_steps(graph: ModelGraph) -> tuple[ModelGraph, Sequence[Copies]]:
+    """Return the graph with a few steps of each long loop, and the loops; the graph itself is not changed."""
+    if not _has_series(graph):
+        return graph, []
+    found = _equal(graph, loops(graph))
+    return _shortened(graph, found) if found else graph, found
+
+
+def by_few(graph: ModelGraph, steps: Sequence[Copies], *, similar: bool) -> ModelGraph | None:
     """Return the graph simplified and folded, if a few copies of its series show what becomes of it; else None.
 
-    The graph itself is not changed.
+    Args:
+        graph: the graph without the inner ``steps`` of its loops, which is changed if there are any.
+        similar: whether to fold similar copies, too.
     """
-    if graph.comparison is not None or "repeats" in graph.graph:
+    if not _has_series(graph):
         return None
-    short, taken = graph, list[Copies]()
-    for search in (loops, blocks):
-        if series := search(short):
-            found = _equal(short, series)
-            short = _shortened(short, found) if found else short
-            taken += found
-    if not taken:
+    found = _equal(graph, blocks(graph))
+    if not found and not steps:
         return None
-    simple = simplify(short, own=True)
+    simple = simplify(_shortened(graph, found) if found else graph, own=True)
     for _, data in simple.nodes(data=True):
         data["multiplicity"] = 1
     folded, members = fold_with_members(simple, similar=similar)
-    return lengthened(folded, members, taken)
+    return lengthened(folded, members, steps, found)
+
+
+def _has_series(graph: ModelGraph) -> bool:
+    return graph.comparison is None and "repeats" not in graph.graph
 
 
 def _equal(graph: ModelGraph, series: Sequence[Series]) -> list[Copies]:
     """Return those series whose copies are equal; no operation reads all copies of two of them."""
+    if not series:
+        return []
     keys = list(graph)
     place = {key: number for number, key in enumerate(keys)}
     found: list[Copies] = []

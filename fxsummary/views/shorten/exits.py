@@ -102,10 +102,11 @@ def exits_of(
 ) -> Mapping[str, Exits] | None:
     """Return the exits of a series by reader; None if one does not read all copies but the first and the last alike."""
     found: dict[str, dict[tuple[int, Part], list[tuple[int, int]]]] = {}
-    for here in range(series.start, series.end):
+    start, end = series.start, series.end
+    for here in range(start, end):
         for reader, edge in graph.readers(keys[here]).items():
-            if not series.start <= place[reader] < series.end:
-                copy, number = divmod(here - series.start, series.size)
+            if place[reader] >= end:
+                copy, number = divmod(here - start, series.size)
                 if not edge["slots"] and copy < series.copies - 1:
                     return None
                 for slot, part in reads_of(edge):

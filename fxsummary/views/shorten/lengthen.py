@@ -17,18 +17,16 @@ from fxsummary.views.shorten.series import FIRST
 from fxsummary.views.shorten.steps import Members, Run, Steps, runs_around
 
 
-def lengthened(folded: ModelGraph, members: Members, taken: Sequence[Copies]) -> ModelGraph | None:
+def lengthened(
+    folded: ModelGraph, members: Members, steps: Sequence[Copies], blocks: Sequence[Copies]
+) -> ModelGraph | None:
     """Return the folded graph with the number of copies in the whole series; None if one did not become one run.
 
     None also if anything refers to single copies. The folded graph is changed.
-
-    Args:
-        taken: the series, in the order in which they were shortened: steps before blocks.
     """
-    blocks = [each for each in taken if each.series.calls]
-    steps = Steps(folded, members, [each for each in taken if not each.series.calls])
-    runs = [*map(partial(_run_of_blocks, folded), blocks), *steps.runs()]
-    if not all(run is not None and _lengthen(folded, run) for run in runs) or not steps.restore_settings():
+    inside = Steps(folded, members, steps)
+    runs = [*map(partial(_run_of_blocks, folded), blocks), *inside.runs()]
+    if not all(run is not None and _lengthen(folded, run) for run in runs) or not inside.restore_settings():
         return None
     return folded
 

@@ -9,7 +9,7 @@ from operator import eq
 from typing import NamedTuple
 
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.views.fold.candidates import GRAMS, first_of_copy
+from fxsummary.views.fold.candidates import first_of_copy
 from fxsummary.views.fold.symbols import DIGITS
 
 FIRST, LAST = 2, 2
@@ -18,6 +18,8 @@ LEAST_OPERATIONS = 1000
 """Number of operations that must be left out to be worth the search."""
 MOST_LEVELS = 4
 """Number of levels of modules in which blocks are sought, outer ones first."""
+NEIGHBOURS = 8
+"""Number of operations whose distance to the next equal ones is a possible length of a step."""
 MOST_PERIODS = 8
 """Number of distances between equal operations that are tried as the length of a step, the most frequent first."""
 
@@ -137,11 +139,10 @@ def _steps(sources: Sequence[str], labels: Sequence[str], start: int, stack: Sta
     """Yield the series of steps in the operations of a module, from a place on."""
     lines = list(zip(sources, labels, strict=True))
     distances: Counter[int] = Counter()
-    for length in GRAMS:  # a line that occurs several times in a step hides the period
-        last: dict[object, int] = {}
-        for place, gram in enumerate(zip(*[lines[begin:] for begin in range(length)], strict=False)):
-            distances[place - last.get(gram, place)] += 1
-            last[gram] = place
+    last: dict[object, int] = {}
+    for place, gram in enumerate(zip(*[lines[begin:] for begin in range(NEIGHBOURS)], strict=False)):
+        distances[place - last.get(gram, place)] += 1
+        last[gram] = place
     del distances[0]
     for period, _ in distances.most_common(MOST_PERIODS):
         place = 0
