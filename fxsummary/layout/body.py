@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fxsummary.layout.boxes import Label, Point, Rect, Wire
@@ -43,7 +43,7 @@ class Body:
 
     def add(self, other: Body, x: float, y: float) -> None:
         """Add the contents of another body, whose spine is at ``x`` and whose top is at ``y``."""
-        self.boxes |= {key: box._replace(x=box.x + x, y=box.y + y) for key, box in other.boxes.items()}
+        self.boxes |= {key: box.moved(x, y) for key, box in other.boxes.items()}
         self.wires += [wire.moved(x, y) for wire in other.wires]
         self.labels += [label._replace(x=label.x + x, y=label.y + y) for label in other.labels]
         self.upwards |= other.upwards
@@ -52,5 +52,6 @@ class Body:
     def flipped(self) -> Body:
         """Return everything upside down, so that values flow upwards."""
         boxes = {key: box._replace(y=self.height - box.bottom) for key, box in self.boxes.items()}
-        wires = [replace(wire, points=tuple(Point(p.x, self.height - p.y) for p in wire.points)) for wire in self.wires]
+        turned = ([Point(x, self.height - y) for x, y in wire.points] for wire in self.wires)
+        wires = [wire._replace(points=tuple(points)) for wire, points in zip(self.wires, turned, strict=True)]
         return Body(self.left, self.right, self.height, boxes, wires, upwards={*boxes} ^ self.upwards)

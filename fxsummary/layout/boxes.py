@@ -27,6 +27,10 @@ class Rect(NamedTuple):
         """x of the right border."""
         return self.x + self.width
 
+    def moved(self, dx: float, dy: float) -> Rect:
+        """Return the box at another place."""
+        return Rect(self.x + dx, self.y + dy, self.width, self.height)
+
     @property
     def bottom(self) -> float:
         """y of the bottom border."""
@@ -99,8 +103,7 @@ class Spacing:
     track: float = 9.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """A line that carries a value; several wires may make up an edge, and several edges may share a wire.
 
     Attributes:
@@ -117,7 +120,8 @@ class Wire:
 
     def moved(self, dx: float, dy: float) -> Wire:
         """Return the wire at another place."""
-        return replace(self, points=tuple(Point(p.x + dx, p.y + dy) for p in self.points))
+        points = tuple([Point(x + dx, y + dy) for x, y in self.points])
+        return Wire(self.value, self.targets, points, self.arrow, self.skips)
 
 
 class Label(NamedTuple):
@@ -197,5 +201,5 @@ def turned(root: Box) -> Box:
 def turned_back(layout: Layout) -> Layout:
     """Return the layout of mirrored boxes mirrored again."""
     boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in layout.boxes.items()}
-    wires = [replace(wire, points=tuple(Point(p.y, p.x) for p in wire.points)) for wire in layout.wires]
+    wires = [wire._replace(points=tuple([Point(y, x) for x, y in wire.points])) for wire in layout.wires]
     return replace(layout, width=layout.height, height=layout.width, boxes=boxes, wires=wires)

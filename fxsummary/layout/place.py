@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain
+from operator import and_
 
 from fxsummary.layout.bend import bent
 from fxsummary.layout.body import Body
@@ -18,6 +18,8 @@ from fxsummary.layout.sides import are_uneven, next_to_the_other
 from fxsummary.layout.units import Flow, Unit
 
 NO_LIMITS = Limits()
+ALIGNED = 0.01
+"""Maximum distance of a point from a line that it is on."""
 MOST_OVER = 1.5
 """How many times too high a column may be for all parts of a page and still be cut."""
 
@@ -37,8 +39,8 @@ def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
     layout.labels = [label._replace(x=label.x + x, y=label.y + y) for label in body.labels]
     layout.upwards = body.upwards
     layout.parts = max((len(unit.units) for unit in walk_units(units) if unit.kind == "parts"), default=1)
-    layout.boxes = {key: box._replace(x=box.x + x, y=box.y + y) for key, box in body.boxes.items()}
-    wires = [replace(wire, points=_simplified(wire.moved(x, y).points)) for wire in body.wires]
+    layout.boxes = {key: box.moved(x, y) for key, box in body.boxes.items()}
+    wires = [wire._replace(points=_simplified(wire.moved(x, y).points)) for wire in body.wires]
     layout.wires = [wire for wire in wires if len(wire.points) > 1]
     return layout
 
@@ -46,17 +48,23 @@ def place(plan: Plan, limits: Limits = NO_LIMITS) -> Layout:
 def _simplified(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """Return the corners without duplicates and without points on a straight line."""
 
-    def straight(axis: int, *line: Point) -> bool:
-        return all(abs(a[axis] - b[axis]) < 0.01 for a, b in pairwise(line))
-
     kept: list[Point] = []
+    before = False, False
     for point in points:
-        if kept and straight(0, kept[-1], point) and straight(1, kept[-1], point):
+        now = _aligned(kept[-1], point) if kept else before
+        if all(now):
             continue
-        if len(kept) > 1 and any(straight(axis, kept[-2], kept[-1], point) for axis in (0, 1)):
+        if any(map(and_, before, now)):
             kept.pop()
+            now = _aligned(kept[-1], point)
+        before = now
         kept.append(point)
     return tuple(kept)
+
+
+def _aligned(one: Point, other: Point) -> tuple[bool, bool]:
+    """Return whether two points are above each other, and whether they are beside each other."""
+    return abs(one.x - other.x) < ALIGNED, abs(one.y - other.y) < ALIGNED
 
 
 class _Placer:

@@ -43,6 +43,8 @@ class Unit:
     @property
     def beside(self) -> list[tuple[int, Box]]:
         """The leaves beside it, with their sides."""
+        if self.left is None and self.right is None:
+            return []
         return [(side, box) for side, box in ((LEFT, self.left), (RIGHT, self.right)) if box is not None]
 
     def put_beside(self, box: Box, *, rightwards: bool = False) -> None:
