@@ -167,13 +167,21 @@ class _Search:
         narrowest = self.found[_Attempt(last, most)]
         if _is_hopeless(narrowest):
             return
-        fitting = [parts for parts in range(1, most + 1) if self._try(_Attempt(last, parts))]
+        fewest = 2 if most > 1 and self._is_too_high else 1
+        fitting = [parts for parts in range(fewest, most + 1) if self._try(_Attempt(last, parts))]
         room = _room(_limits(self.scene, self.form), _Attempt(0, most))
         for parts in fitting or [most] * (narrowest.rooms[0] > NARROWEST * room):
             self._try(_Attempt(0, parts))
         page = min((found.page for attempt, found in self.found.items() if attempt.steps == 0), key=attrgetter("cost"))
         if page.parts > 1 or not page.fits:
             self._try_in_turn(_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in fitting)
+
+    @property
+    def _is_too_high(self) -> bool:
+        """Return whether one part is too high with all texts, though all branches have room beside each other."""
+        found = next(iter(self.found.values()))
+        page = found.page
+        return page.height > page.tallest and page.parts == 1 and not page.shaped and found.rooms[1] == float("inf")
 
     def _try_in_turn(self, attempts: Iterable[_Attempt]) -> None:
         """Make the attempts not made yet until one fits."""
