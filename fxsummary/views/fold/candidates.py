@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence, Set
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import eq
 from typing import NamedTuple
 
@@ -105,7 +105,9 @@ def _shared(symbols: Sequence[int], read: Sequence[Set[Hashable]]) -> dict[int, 
 
 def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item], int]) -> list[Run]:
     """Return all maximal runs of equal symbols, for the periods that are most frequent."""
-    symbols, sources = _symbols(items, sequence, symbol_of), [each.source for each in sequence]
+    symbols = _symbols(items, sequence, symbol_of)
+    reach = [items.last_reader[each.start] - each.start if each.block is None else None for each in sequence]
+    lines = Lines([each.source for each in sequence], reach)
     distances: Counter[int] = Counter()
     for length in GRAMS:  # a symbol that occurs several times in a copy hides the period
         last: dict[tuple[int, ...], int] = {}
@@ -119,21 +121,44 @@ def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item
         for equal, group in groupby(map(eq, symbols, symbols[period:])):
             length = len(list(group))
             if equal and length >= period:
-                first = first_of_copy(symbols, sources, start, period, length + period)
+                first = first_of_copy(symbols, lines, start, period, length + period)
                 found.append(Run(first, period, (length + period) // period))
             start += length
     return found
 
 
-def first_of_copy(symbols: Sequence[object], sources: Sequence[str], start: int, period: int, length: int) -> int:
+class Lines(NamedTuple):
+    """Where operations in a row come from, and how much later their values are last read; None for a block."""
+
+    sources: Sequence[str]
+    reach: Sequence[int | None]
+
+
+def first_of_copy(symbols: Sequence[object], lines: Lines, start: int, period: int, length: int) -> int:
     """Return where the first copy starts in a stretch of equal copies.
 
-    If there is room, that is where the lines of source jump back, as in a loop, else where equal symbols end.
+    If there is room, that is where the fewest values are read later and the lines of source jump back, as at the start
+    of a loop, and where equal symbols end. Values are not counted if there are blocks.
+
+    >>> lines = Lines(["f:1", "f:1", "f:2", "f:1", "f:2", "f:3"], [1, 1, 1, 1, 1, 0])
+    >>> first_of_copy("aababc", lines, 1, 2, 4), first_of_copy("cbabab", lines, 1, 2, 5)
+    (1, 1)
     """
-    places = range(start, start + length % period + 1)
-    ends = [place for place in places if symbols[place] != symbols[place + period - 1]]
-    loops = [place for place in ends if _jumps_back(sources[place + period - 1], sources[place])]
-    return next(iter((*loops, *ends, start)))
+    last = start + period + length % period
+    read_later = [0] * (length % period + 2)  # of the values of the copy before each place
+    for place in range(start, last) if None not in lines.reach[start:last] else ():
+        first, end = max(place + 1, start + period), min(place + min(lines.reach[place] or 0, period), last)
+        if first <= end:
+            read_later[first - start - period] += 1
+            read_later[end + 1 - start - period] -= 1
+
+    def rank(place: int) -> tuple[int, bool, bool, int]:
+        before = place + period - 1
+        is_start = _jumps_back(lines.sources[before], lines.sources[place])
+        return number[place], not is_start, symbols[place] == symbols[before], place
+
+    number = dict(enumerate(accumulate(read_later[:-1]), start=start))
+    return min(number, key=rank)
 
 
 def _jumps_back(before: str, after: str) -> bool:

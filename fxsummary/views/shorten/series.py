@@ -9,7 +9,7 @@ from operator import eq
 from typing import NamedTuple
 
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.views.fold.candidates import first_of_copy
+from fxsummary.views.fold.candidates import Lines, first_of_copy
 from fxsummary.views.fold.symbols import DIGITS
 
 FIRST, LAST = 2, 2
@@ -119,14 +119,17 @@ def loops(graph: ModelGraph) -> list[Series]:
     The same number of steps is left out of all loops with the same lines, so that they stay alike.
     """
     keys, start = list(graph), 0
+    place = {key: number for number, key in enumerate(keys)}
     found: dict[object, list[Series]] = {}
     for stack, number in segments([data["module_stack"] for _, data in graph.nodes(data=True)]):
         if number > LEAST_OPERATIONS:
-            nodes = list(map(graph.data, keys[start : start + number]))
-            sources, labels = [data["source"] for data in nodes], [data["label"] for data in nodes]
-            for each in longest(_steps(sources, labels, start, stack)):
-                lines = each.size, sources[each.start - start], stack and stack[-1].type
-                found.setdefault(lines, []).append(each)
+            inside = keys[start : start + number]
+            labels = [data["label"] for data in map(graph.data, inside)]
+            sources = [data["source"] for data in map(graph.data, inside)]
+            reach = [max(map(place.__getitem__, graph.readers(key)), default=place[key]) - place[key] for key in inside]
+            for each in longest(_steps(labels, Lines(sources, reach), start, stack)):
+                step = each.size, sources[each.start - start], stack and stack[-1].type
+                found.setdefault(step, []).append(each)
         start += number
     return [
         each._replace(last=each.copies - FIRST - min(len(other.inner) for other in alike))
@@ -135,21 +138,21 @@ def loops(graph: ModelGraph) -> list[Series]:
     ]
 
 
-def _steps(sources: Sequence[str], labels: Sequence[str], start: int, stack: Stack) -> Iterator[Series]:
+def _steps(labels: Sequence[str], lines: Lines, start: int, stack: Stack) -> Iterator[Series]:
     """Yield the series of steps in the operations of a module, from a place on."""
-    lines = list(zip(sources, labels, strict=True))
+    symbols = list(zip(labels, lines.sources, strict=True))
     distances: Counter[int] = Counter()
     last: dict[object, int] = {}
-    for place, gram in enumerate(zip(*[lines[begin:] for begin in range(NEIGHBOURS)], strict=False)):
+    for place, gram in enumerate(zip(*[symbols[begin:] for begin in range(NEIGHBOURS)], strict=False)):
         distances[place - last.get(gram, place)] += 1
         last[gram] = place
     del distances[0]
     for period, _ in distances.most_common(MOST_PERIODS):
         place = 0
-        for is_equal, group in groupby(map(eq, lines, lines[period:])):
+        for is_equal, group in groupby(map(eq, symbols, symbols[period:])):
             length = len(list(group))
             copies = (length + period) // period
             if is_equal and copies > FIRST + LAST:
-                first = first_of_copy(lines, sources, place, period, length + period)
+                first = first_of_copy(symbols, lines, place, period, length + period)
                 yield Series(start + first, period, copies, stack)
             place += length
