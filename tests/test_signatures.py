@@ -38,7 +38,7 @@ def test_a_method_has_the_options_of_what_it_calls(name: str) -> None:
     assert takes_others or own.keys() == options_of(called).keys()
 
 
-@pytest.mark.parametrize("name", ["to_png", "to_pdf"])
+@pytest.mark.parametrize("name", ["to_png", "to_pdf", "to_tikz"])
 def test_other_pictures_have_the_options_of_svg(name: str) -> None:
     svg = options_of(ModelGraph.to_svg) | {"theme": "light"}
     assert options_of(getattr(ModelGraph, name)) == svg | ({"scale": 1.0} if name == "to_png" else {})

@@ -15,7 +15,7 @@ _METAVARS = {"show": "FACTS", "source-url": "URL"}
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``render``: those of formats that are no pictures, too."""
     parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
-    group = parser.add_argument_group("picture options (.svg, .png, .pdf)")
+    group = parser.add_argument_group("picture options (.svg, .png, .pdf, .tikz)")
     group.add_argument(
         "--view", help="model (default), memory (bytes over operations) or roofline; .txt, .md, .tex: as for show"
     )

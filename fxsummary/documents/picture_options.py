@@ -14,7 +14,7 @@ OPTIONS = {
     "no-title": "no heading",
     "no-subtitle": "no line of facts below the heading",
     "no-legend": "no legend",
-    "theme": "auto, light or dark (default: auto; light in .png and .pdf)",
+    "theme": "auto, light or dark (default: auto; light in .png, .pdf and .tikz)",
     "page": "screen, column, a4 or slide: the page that the picture is for",
     "color": "colour by kind (default), flops, parameters, memory or time",
     "direction": "TB, from top to bottom (default), or LR, from left to right",

@@ -7,6 +7,7 @@ for _exporter in (
     Exporter("svg", "fxsummary.exporters.svg:to_svg", ".svg"),
     Exporter("png", "fxsummary.exporters.png:to_png", ".png", needs=("resvg_py",), like="svg"),
     Exporter("pdf", "fxsummary.exporters.pdf:to_pdf", ".pdf", needs=("svglib", "reportlab"), like="svg"),
+    Exporter("tikz", "fxsummary.exporters.tikz:to_tikz", ".tikz", like="svg"),
     Exporter("html", "fxsummary.exporters.html:to_html", ".html"),
     Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot", like="graphviz"),
     Exporter("markdown", "fxsummary.exporters.markdown:to_markdown", ".md"),

@@ -189,8 +189,8 @@ class Exports(Pictures):
         """Write the graph to a file in the format that the suffix names, and return the path.
 
         Args:
-            path: its suffix names the format: .svg, .png, .pdf, .html, .txt, .md, .tex, .mmd, .dot, .json, .graphml,
-                .csv, and those that you registered.
+            path: its suffix names the format: .svg, .png, .pdf, .tikz, .html, .txt, .md, .tex, .mmd, .dot, .json,
+                .graphml, .csv, and those that you registered.
             view, depth, ...: the options of the format, see `to_svg` for pictures, `to_text` for tables; None for
                 what the format takes if the option is not given.
             others: options of few formats, such as the caption of `to_latex`.

@@ -159,6 +159,42 @@ class Pictures:
         """
         return bytes(exported("pdf", locals()))
 
+    def to_tikz(
+        self,
+        *,
+        view: str = "model",
+        title: str | Literal[False] | None = None,
+        page: str = "screen",
+        depth: int | None = None,
+        fold: Fold = "similar",
+        ghosts: bool = False,
+        theme: str = "light",
+        color: str = "kind",
+        show: Iterable[str] | None = None,
+        direction: str = "TB",
+        source_url: str | None = None,
+        subtitle: bool = True,
+        legend: bool = True,
+        background: str = "page",
+        font: str | None = None,
+        font_size: float = 11.0,
+    ) -> str:
+        r"""Return the picture as TikZ, for LaTeX: ``\resizebox{\linewidth}{!}{\input{model.tikz}}``.
+
+        The document needs the packages ``tikz`` and, for the font that the texts were measured in, ``helvet`` with the
+        option ``scaled``. Its texts are those of the document: they have its fonts and can be edited.
+
+        Args:
+            theme: "light" or "dark"; "auto" is light.
+            font: no other value than None, since the document has the fonts.
+
+        All other options are those of `to_svg`.
+
+        Raises:
+            InputError: a font was given.
+        """
+        return str(exported("tikz", locals()))
+
     def to_html(
         self,
         *,
