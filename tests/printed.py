@@ -227,6 +227,9 @@ def markdown_rows(source: str) -> Row:
 # --- pictures -------------------------------------------------------------------------------------
 
 
+GROUPS = (f"{SVG}g", f"{SVG}a")  # the rows of a page are <a>
+
+
 @dataclass
 class _Box:
     x: float
@@ -243,7 +246,7 @@ def picture_rows(svg: str, *, tips: bool = True) -> Row:
     """The rows of a picture; what is in what is read from where it is drawn."""
     root = ElementTree.fromstring(svg)
     page = _Box(-1e9, -1e9, 2e9, 2e9, Row("page"))
-    elements = [element for element in root.iter() if element.tag in (f"{SVG}g", f"{SVG}text")]
+    elements = [element for element in root.iter() if element.tag in (*GROUPS, f"{SVG}text")]
     frames = [page, *(frame for element in elements if (frame := _frame(element)))]
     for frame in frames[1:]:
         around = [other for other in frames if other is not frame and other.width > frame.width]
@@ -291,7 +294,7 @@ def _item(element: ElementTree.Element, tips: bool) -> _Box | None:
     """A row, card or pill: a group with texts."""
     texts = [each for each in element if each.tag == f"{SVG}text"]
     is_row = element.find(f"{SVG}title") is not None if tips else element.get("data-i") is not None
-    if element.tag != f"{SVG}g" or not texts or not is_row:
+    if element.tag not in GROUPS or not texts or not is_row:
         return None
     numbers = [each for each in texts if each.get("font-size") == "10.5" and each.get("text-anchor") == "end"]
     shown = "".join(numbers[0].itertext()).removesuffix(" params") if numbers else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import shutil
@@ -166,6 +167,83 @@ def test_what_does_not_change_keeps_its_elements(page_of: Open) -> None:
     assert wrong == [[], ""]
     assert page.locator("#stage .inside .inside").count() == 1
     assert page.locator(".sheet").bounding_box()["height"] > page.locator("#stage svg").bounding_box()["height"]
+
+
+class Stages(nn.Module):
+    """Four stages of many layers, no two of them alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = itertools.count(8)
+        stages = [
+            [nn.Linear(width, width + 1) for width in itertools.islice(widths, depth)] for depth in (90, 100, 110, 120)
+        ]
+        self.stages = nn.ModuleList(nn.Sequential(*layers) for layers in stages)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+
+@cache
+def stages() -> ModelGraph:
+    return fxsummary.graph(Stages(), torch.empty(1, 8))
+
+
+OPEN_STAGES = """open('', null, 0);
+for (let round = 0; round < 3; round++) [...picture.keys.values()].forEach((key) => opened.has(key) || toggle(key))"""
+DRAWN = "[...stage.querySelectorAll('[data-i]')].filter((each) => each.checkVisibility()).length"
+
+
+def test_a_large_picture_is_drawn_where_the_reader_is(page_of: Open) -> None:
+    """What lies far from the stage is not laid out; scrolling, the keyboard, search and the tree lead to it."""
+    page = page_of(stages())
+    page.evaluate(OPEN_STAGES)
+    everything = rows(page)
+    assert everything > 400
+    page.evaluate("zoomTo(1); stage.scrollTop = 0; showNear(picture)")
+    assert 10 < page.evaluate(DRAWN) < everything / 3
+    page.evaluate("stage.scrollTop = stage.scrollHeight")
+    last = page.locator("#stage .inside [data-i]", has_text="Linear").last
+    last.wait_for(state="visible")
+    last.click()
+    assert address(page).startswith("#:stages_3_119")
+    page.keyboard.press("ArrowUp")
+    assert address(page).startswith("#:stages_3_118") and page.locator("#stage .ring").first.is_visible()
+    page.fill("#search", "stages.0.0")
+    page.keyboard.press("Enter")
+    assert page.evaluate("stage.scrollTop") < 2000 and page.evaluate("selectedRow().checkVisibility()")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.matches('#stage [data-i]')")
+
+
+def test_all_of_a_large_picture_is_saved_and_printed(page_of: Open) -> None:
+    page = page_of(stages())
+    page.evaluate(OPEN_STAGES)
+    words = page.evaluate("picture.svg.textContent.match(/Linear/g).length")
+    root = ElementTree.fromstring(page.evaluate("svgText()"))
+    assert "".join(root.itertext()).count("Linear") == words > 400 and "data-far" not in page.evaluate("svgText()")
+    page.emulate_media(media="print")
+    assert page.evaluate(DRAWN) == rows(page)
+    page.emulate_media(media="screen")
+    assert page.evaluate(DRAWN) < rows(page)
+    page.evaluate("[...opened].forEach((key) => opened.has(key) && toggle(key))")
+    assert page.evaluate(DRAWN) == rows(page) < 100
+
+
+def test_a_module_opens_quickly_on_a_large_page(page_of: Open) -> None:
+    """It takes as long as what is near the stage, however much is open; opened again, it keeps what is open in it."""
+    page = page_of(stages())
+    page.evaluate(OPEN_STAGES)
+    whole, inside = rows(page), page.locator("#stage .inside").count()
+    page.locator("#stage .shut").first.dispatch_event("click")
+    assert rows(page) < whole - 80
+    page.locator("#stage .open").first.dispatch_event("click")
+    assert rows(page) == whole and page.locator("#stage .inside").count() == inside
+    assert page.evaluate("picture.things.size") >= whole
+    laid_out = page.evaluate("[...stage.querySelectorAll('*')].filter((each) => each.checkVisibility()).length")
+    assert laid_out < page.evaluate("stage.querySelectorAll('*').length") / 3
 
 
 def test_what_is_open_is_printed(page_of: Open) -> None:

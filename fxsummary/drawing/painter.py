@@ -87,7 +87,8 @@ class Painter:
 
     def _row(self, item: Item, row: Row, content: str) -> str:
         mark = self.marks.row(item.key, row.keys[0]) if self.marks else {}
-        return linked(row.link, element("g", self._tooltip(row.tips) + content, **mark))
+        name = "a" if mark else "g"  # a page hides the row: browsers lay out a <g> that is hidden, but not an <a>
+        return linked(row.link, element(name, self._tooltip(row.tips) + content, **mark))
 
     def _chips(self, row: Row, x: float, y: float, gap: float = 4.0) -> Iterator[str]:
         for number, (chip, kind) in enumerate(row.chips):

@@ -26,8 +26,8 @@ from fxsummary.text.html import escape
 from fxsummary.views.depth import check_depth
 
 SCRIPTS = (
-    "data.js", "picture.js", "spread.js", "inside.js", "panel.js", "tree.js", "search.js", "export.js", "docks.js",
-    "sides.js", "main.js",
+    "data.js", "picture.js", "heat.js", "spread.js", "inside.js", "sight.js", "panel.js", "tree.js", "search.js",
+    "export.js", "docks.js", "sides.js", "main.js",
 )  # fmt: skip
 """Script files, in the order of concatenation."""
 

@@ -26,7 +26,7 @@ function svgText() {
   for (const each of [svg, ...svg.querySelectorAll("*")])
     for (const name of each.getAttributeNames())
       if (/^(data-(?!h$)|aria-|tabindex|role|style)/.test(name)) each.removeAttribute(name);
-  for (const each of [svg, ...svg.querySelectorAll("path.in, path.out")]) each.classList.remove("chosen", "in", "out");
+  svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
   const [left, top, width, height] = setBox(svg, picture.place.box);
   const ground = set(document.createElementNS(SVG, "rect"), { x: left, y: top, width, height, class: "page" });
   ground.style.fill = getComputedStyle(document.body).backgroundColor;

@@ -11,7 +11,7 @@ function placed(level, trail, where, isInside = false) {
   const svg = pictureOf(level.picture);
   svg.dataset.picture = level.picture;
   const own = numbersIn(svg.getAttribute("viewBox"));
-  const place = { element: svg, where, isInside, rows: [], parts: null, own, box: own };
+  const place = { element: svg, number: level.picture, where, isInside, rows: [], parts: null, own, box: own };
   for (const row of svg.querySelectorAll("[data-n]")) {
     const thing = meant(level.rows[row.dataset.n]);
     if (!thing) continue;
@@ -19,23 +19,31 @@ function placed(level, trail, where, isInside = false) {
     if (!row.querySelector(".open")) continue;
     const key = `${trail}/${where === picture ? row.dataset.n : data.modules.indexOf(thing.module)}`;
     where.keys.set(row, key);
-    place.rows.push({ row, key, module: thing.module, frame: null });
+    place.rows.push({ row, key, module: thing.module, frame: null, closed: null });
   }
   for (const frame of svg.querySelectorAll("[data-m]"))
     name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1", where);
   return place;
 }
 
+/** Forget which modules are open inside of modules that are closed in the picture with the keys that start so. */
+function forget(trail) {
+  for (const key of opened) {
+    const numbers = key.startsWith(`${trail}/`) ? key.slice(trail.length + 1).split("/") : [];
+    if (numbers.some((_, at) => !opened.has([trail, ...numbers.slice(0, at + 1)].join("/")))) opened.delete(key);
+  }
+}
+
 /** Open and close modules in a picture as `opened` says, and make room; only `key`, in it or further inside, has changed. */
 function arrange(place, key = "") {
   for (const each of place.rows) {
     const isOpen = opened.has(each.key);
-    if (isOpen && !each.frame) each.frame = framed(each, place.where);
+    if (isOpen && !each.frame) each.frame = each.closed ? back(each.closed, place.where) : framed(each, place.where);
     else if (isOpen && key.startsWith(`${each.key}/`)) {
       arrange(each.frame.place, key);
       resize(each.frame);
     } else if (!isOpen && each.frame) {
-      remove(each.frame.element, place.where);
+      each.closed = { frame: each.frame, names: remove(each.frame.element, place.where) };
       each.frame = null;
     }
     set(each.row, { "aria-expanded": isOpen });
@@ -53,15 +61,28 @@ function makeRoom(place, open) {
   fill(place.element, open.map(({ frame }) => frame.element));
   place.spine = parts.first ? middleOf(parts.first)[0] : 0;
   place.box = redraw(parts);
+  place.moved = parts;
 }
 
-/** Take an opened module out of the picture. */
+/** Take an opened module out of the picture; return its rows with what they mean and their keys. */
 function remove(element, { things, keys }) {
-  for (const each of element.querySelectorAll("[data-n], [data-m]")) {
+  const names = [...element.querySelectorAll("[data-n], [data-m]")].map((each) => [each, things.get(each), keys.get(each)]);
+  for (const [each] of names) {
     things.delete(each);
     keys.delete(each);
   }
   element.remove();
+  return names;
+}
+
+/** Return the frame of a module that was open before, with the modules inside that were open. */
+function back({ frame, names }, { things, keys }) {
+  for (const [each, thing, key] of names) {
+    if (thing) things.set(each, thing);
+    if (key) keys.set(each, key);
+  }
+  hideNew(frame.place);
+  return frame;
 }
 
 /** Take out the pill of the only input, and that of the only output below it; their wires lead on to the frame. */
@@ -94,7 +115,7 @@ function framed({ module, key }, where) {
   const place = placed(where.levelOf(module), key, where, true);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
   const texts = [nameOf(module), module.type, times > 1 ? `one of ${times} copies` : ""];
-  const element = document.createElementNS(SVG, "g");
+  const element = document.createElementNS(SVG, "a");
   element.setAttribute("class", "inside");
   const opening = drawn(element, "rect", { x: 0.5, y: 0.5, rx: 9.5, class: `g${key.split("/").length % 2} opening` });
   const inner = drawn(element, "g", {});
@@ -114,6 +135,7 @@ function framed({ module, key }, where) {
   const lines = ["e", "ah", "e"].map((kind) => drawn(element, "path", { class: kind }));
   const frame = { element, place, opening, hit, close, lines, least: 7 * texts.join(" ").length + 90 };
   arrange(place);
+  hideNew(place);
   resize(frame);
   return frame;
 }
@@ -126,12 +148,13 @@ function resize(frame) {
   const aside = (width - innerWidth) / 2;
   const spine = aside - left + place.spine;
   set(opening, { width: width - 1, height: height - 1 });
-  set(place.element, { transform: `translate(${aside - left} ${HEAD - top})` });
+  const at = [aside - left, HEAD - top];
+  set(place.element, { transform: `translate(${at.join(" ")})` });
   set(hit, { width: width - 2 });
   set(close, { x: width - 12 });
   const paths = [`M${spine} ${-ROOM}V0`, headPath([[spine, -ROOM], [spine, 0]]), `M${spine} ${height}V${height + ROOM}`];
   lines.forEach((line, at) => set(line, { d: paths[at] }));
-  Object.assign(frame, { width, height, spine });
+  Object.assign(frame, { width, height, spine, at });
 }
 
 const rowWith = (key, { keys } = picture) => [...keys].find(([, other]) => other === key)?.[0];
@@ -140,6 +163,7 @@ const whereIs = (element) => (sides.on && paneAt(element)) || picture;
 /** Open or close a module in place, on both sides if there are two; the row stays where it is on the screen. */
 function toggle(key, where = picture) {
   const row = rowWith(key, where);
+  bringBack(row);
   const before = row.getBoundingClientRect();
   if (!opened.delete(key)) opened.add(key);
   for (const { place } of sides.on ? sides.panes : [picture]) arrange(place, key);
@@ -152,6 +176,7 @@ function toggle(key, where = picture) {
   const after = row.getBoundingClientRect();
   where.stage.scrollLeft += after.left - before.left;
   where.stage.scrollTop += after.top - before.top;
+  for (const each of sides.on ? sides.panes : [picture]) showNear(each);
   state.thing = null;
   getSelection().removeAllRanges(); // a double click selects a word
   row.focus({ preventScroll: true }); // selects it if it was reached by keyboard

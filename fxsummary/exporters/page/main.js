@@ -42,6 +42,7 @@ function select(thing) {
 
 /** Scroll a row into view. */
 function bringIntoView(row, within = stage) {
+  bringBack(row);
   const box = row.getBoundingClientRect();
   const corner = within.getBoundingClientRect();
   const right = corner.left + within.clientWidth;
@@ -89,10 +90,16 @@ function decoded(text) {
   }
 }
 
+const MANY_OPEN = 50; // modules whose names make a URL long, so that it takes long to set
+
 function remember(kind) {
   if (location.protocol === "about:") return; // in the frame of a notebook, which has no address
-  const address = addressOf(state.path, state.thing);
-  if (address !== location.hash && (address !== "#" || location.hash)) history[kind](null, "", address);
+  const setAddress = () => {
+    const address = addressOf(state.path, state.thing);
+    if (address !== location.hash && (address !== "#" || location.hash)) history[kind](null, "", address);
+  };
+  if (opened.size < MANY_OPEN) setAddress();
+  else setTimeout(setAddress, 300); // after the picture is painted
 }
 
 /** Open a module's picture, which shows both models in one. */
@@ -187,8 +194,12 @@ function pick(thing) {
 /** Move to the nearest row in a direction. */
 function move([dx, dy]) {
   const shown = sides.on ? paneInUse() : picture;
-  const rows = [...shown.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => shown.things.has(row));
   const current = state.thing && (sides.on ? counterpart(shown, state.thing) : rowOf(state.thing));
+  if (current?.closest("[data-far]")) {
+    bringIntoView(current, shown.stage);
+    showNear(shown);
+  }
+  const rows = [...shown.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => shown.things.has(row) && !row.closest("[data-far]"));
   if (!current) return rows.find((row) => row.dataset.i !== undefined)?.focus();
   const middle = (row) => {
     const { left, top, width, height } = row.getBoundingClientRect();

@@ -4,7 +4,7 @@ const stage = byId("stage");
 const SVG = "http://www.w3.org/2000/svg";
 const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
 const picture = {
-  stage, svg: null, place: null, things: new Map(), keys: new Map(), zoom: 1, fits: null, measure: "kind", panned: false,
+  stage, svg: null, place: null, things: new Map(), keys: new Map(), marks: [], zoom: 1, fits: null, measure: "kind", panned: false,
   levelOf: ({ path }) => views.get(path).levels[0],
 };
 
@@ -16,9 +16,12 @@ function pictureOf(number) {
 /** Put a level of a view on the stage, with the modules that are open in it. */
 function showPicture(level) {
   for (const each of [picture.things, picture.keys]) each.clear();
-  picture.place = placed(level, `${state.path}@${state.level}`, picture);
+  const trail = `${state.path}@${state.level}`;
+  forget(trail);
+  picture.place = placed(level, trail, picture);
   picture.svg = picture.place.element;
   arrange(picture.place);
+  hideNew(picture.place);
   picture.svg.setAttribute("role", "group");
   stage.replaceChildren(h("div.sheet", picture.svg));
   scale(picture);
@@ -62,11 +65,12 @@ function neighbours(row) {
   const item = row.dataset.i;
   const found = { in: [], out: [], wires: [] };
   if (item === undefined || !data.dataflow) return found;
-  const within = (selector) => [...placeIn(row).querySelectorAll(selector)].filter((each) => placeIn(each) === placeIn(row));
-  const itemRows = (number) => within(`[data-i="${number}"]`);
+  const parts = [...placeIn(row).children];
+  const own = parts.filter((each) => each.dataset.b !== undefined).flatMap((table) => [...table.children]);
+  const itemRows = (number) => own.filter((each) => each.dataset.i === number);
   const rows = itemRows(item);
   const at = rows.indexOf(row);
-  const wires = within("[data-v]");
+  const wires = parts.filter((each) => each.dataset.v !== undefined);
   if (at > 0) found.in.push(rows[at - 1]);
   else {
     const into = wires.filter((wire) => wire.dataset.t.split(" ").includes(item));
@@ -82,14 +86,24 @@ function neighbours(row) {
   return found;
 }
 
+/** Remove the marks of what was selected. */
+function unmark({ marks }) {
+  for (const mark of marks.splice(0)) {
+    if (mark.matches(".around")) mark.remove();
+    else mark.classList.remove("in", "out");
+  }
+}
+
 /** Outline a row and its neighbours; null removes the outlines. */
 function highlight(row) {
-  picture.svg.querySelectorAll(".around").forEach((each) => each.remove());
-  picture.svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
+  unmark(picture);
   const found = row && neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
-  picture.svg.classList.toggle("chosen", Boolean(row) && found.wires.length > 0);
+  picture.svg.style.setProperty("--others", row && found.wires.length ? 0.35 : 1); // inherited: to change a class takes longer
   if (!row) return;
-  found.wires.forEach(([wire, side]) => wire.classList.add(side));
+  for (const [wire, side] of found.wires) {
+    wire.classList.add(side);
+    picture.marks.push(wire);
+  }
   const sides = ["in", "out"].flatMap((side) => found[side].filter(Boolean).map((each) => [each, side]));
   const outlines = [...sides, [row, ""]].map((each) => [...each, placeOfRow(each[0])]); // all before the first is drawn
   outlines.forEach((each) => outline(...each));
@@ -97,12 +111,14 @@ function highlight(row) {
 
 /** Return the box of a row, and how far it is moved. */
 function placeOfRow(row) {
+  bringBack(row);
   const { e, f } = row.ownerSVGElement.getScreenCTM().inverse().multiply(row.getScreenCTM());
   return { box: row.getBBox(), x: e, y: f };
 }
 
 function outline(row, side, { box, x, y } = placeOfRow(row)) {
   const around = drawn(row.ownerSVGElement, "g", { class: "around", transform: `translate(${x} ${y})` });
+  whereIs(row).marks.push(around);
   drawn(around, "rect", {
     class: `ring ${side}`,
     x: box.x - 2,
@@ -122,61 +138,6 @@ function outline(row, side, { box, x, y } = placeOfRow(row)) {
     "font-size": 9.5,
     "font-weight": 600,
   }).textContent = side;
-}
-
-/* --- heat -------------------------------------------------------------------------------------- */
-
-const STEPS = [2, 15, 40, 75];
-
-function paintHeat() {
-  const heated = picture.measure !== "kind";
-  const rows = [...picture.svg.querySelectorAll("[data-i]:not(:has(> .f-terminal, > .f-parameter:first-child))")];
-  picture.svg.classList.toggle("heated", heated);
-  if (heated) {
-    const totals = rows.map((row) => {
-      const parts = [row, ...row.querySelectorAll("[data-n]")].map((part) => picture.things.get(part)).filter(Boolean);
-      const costs = parts.map((thing) => cost(thing, picture.measure));
-      return picture.measure === "memory" ? Math.max(0, ...costs) : costs.reduce((sum, each) => sum + each, 0);
-    });
-    const largest = Math.max(...totals, 1);
-    rows.forEach((row, at) => set(row, { "data-h": STEPS.filter((step) => (100 * totals[at]) / largest >= step).length }));
-  }
-  paintLegend(heated);
-}
-
-const HEATS = {
-  flops: "FLOPs per row (all copies)",
-  parameters: "Parameters per row (all copies)",
-  memory: "Memory in use while a row runs",
-};
-const RANGES = ["< 2 %", "2 – 15 %", "15 – 40 %", "40 – 75 %", "≥ 75 %"];
-
-function paintLegend(heated) {
-  const isDrawn = (kind) =>
-    picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`);
-  const kinds = Object.entries(data.kinds).filter(([kind]) => isDrawn(kind));
-  const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs relative to the largest");
-  const changes = Object.entries(data.changes).filter(([change, times]) => times && CHANGES[change]).map(([change, times]) => h("span", changeMark(change), `${change} (${count(times)})`));
-  const steps = RANGES.map((text, at) => h("span", h("i.swatch", { "data-h": at }), text));
-  const entries = heated
-    ? [h("span", `${HEATS[picture.measure]}, relative to the largest shown:`), ...steps]
-    : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || "", ...changes];
-  byId("legend").replaceChildren(...entries);
-}
-
-const CHANGES = { added: "+", removed: "−", changed: "~", moved: "→" };
-
-function changeMark(change) {
-  const made = h("i.sign", { "aria-hidden": "true" }, CHANGES[change]);
-  made.style.background = `var(--stroke-${change})`;
-  return made;
-}
-
-function kindSwatch(kind) {
-  const made = h("i.swatch", { "aria-hidden": "true" });
-  made.style.background = `var(--fill-${kind})`;
-  made.style.borderColor = `var(--stroke-${kind})`;
-  return made;
 }
 
 /* --- zoom and pan ------------------------------------------------------------------------------- */
@@ -204,6 +165,7 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const ratio = after.width / before.width;
   stage.scrollLeft += after.left - corner.left + (corner.left + x - before.left) * ratio - x;
   stage.scrollTop += after.top - corner.top + (corner.top + y - before.top) * ratio - y;
+  showNear(picture);
 }
 
 const LEGIBLE = 0.62; // the least zoom at which texts can be read
@@ -236,6 +198,7 @@ new ResizeObserver(() => {
 function showStart() {
   const first = picture.svg.querySelector("[data-i]");
   if (!first || stage.scrollWidth <= stage.clientWidth) return;
+  bringBack(first);
   const box = first.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
   stage.scrollLeft += box.left + box.width / 2 - corner.left - stage.clientWidth / 2;

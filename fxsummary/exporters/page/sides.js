@@ -4,16 +4,18 @@ const sides = { element: byId("sides"), on: false, level: data.sides?.start ?? 0
 
 /** Show both models at a level; what has no number on the page cannot be selected. */
 function showSides() {
+  forget(`sides ${sides.level}`);
   sides.panes = data.sides.levels[sides.level].map((level, at) => {
     const section = sides.element.children[at];
     const levelOf = (module) => data.sides.inside[at][data.modules.indexOf(module)];
     const [half, note] = [section.querySelector(".stage"), section.querySelector("small")];
-    const pane = { stage: half, note, things: new Map(), keys: new Map(), levelOf };
+    const pane = { stage: half, note, things: new Map(), keys: new Map(), marks: [], levelOf };
     pane.place = placed(level, `sides ${sides.level}`, pane);
     pane.svg = pane.place.element;
     pane.svg.setAttribute("role", "group");
     half.replaceChildren(h("div.sheet", pane.svg));
     arrange(pane.place);
+    hideNew(pane.place);
     return pane;
   });
   fitSides();
@@ -35,7 +37,7 @@ function counterpart(pane, thing) {
 /** Mark something in both pictures, and scroll to it. */
 function markSides(thing) {
   for (const pane of sides.panes) {
-    pane.svg.querySelectorAll(".around").forEach((each) => each.remove());
+    unmark(pane);
     const row = thing && counterpart(pane, thing);
     if (row) {
       outline(row, "");
@@ -67,7 +69,10 @@ function setSides(on) {
 function zoomSides(zoom) {
   sides.zoom = Math.min(4, Math.max(0.1, zoom));
   sides.fits = false;
-  for (const pane of sides.panes) scale(pane, sides.zoom);
+  for (const pane of sides.panes) {
+    scale(pane, sides.zoom);
+    showNear(pane);
+  }
   showZoom(sides.zoom);
 }
 

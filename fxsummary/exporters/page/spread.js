@@ -43,7 +43,7 @@ function partsOf(picture) {
     const head = next?.matches(".ah, .ahs") ? next : null;
     const points = pointsOf(element);
     const paths = [element, head].map((each) => each?.getAttribute("d"));
-    return { element, head, points, drawnAs: { points: String(points), paths }, ends: [] };
+    return { element, head, points, drawnAs: { points, paths }, ends: [] };
   });
   for (const wire of wires) wire.tables = [wire.points[0], wire.points.at(-1)].map((end) => tables.find((table) => touches(table, end)));
   const texts = [...picture.querySelectorAll(":scope > text, :scope > circle")].map((element) => tableOf(element, ...placeOfText(element), 0, 0));
@@ -144,7 +144,7 @@ function insert(parts, row, inner) {
   const aside = (x) => (x <= left + 0.1 ? -asideLeft : x >= right - 0.1 ? asideRight : 0);
   shift(parts, aside, () => 0, () => 0);
   const { element, width, height, spine } = inner;
-  parts.tables.push({ element, x: centre - spine, y: cut + ROOM, width, height, from: [0, 0], rows: [] });
+  parts.tables.push({ element, frame: inner, x: centre - spine, y: cut + ROOM, width, height, from: [0, 0], rows: [] });
 }
 
 /** Return the x of the nearest things to the left and right of a spine between two heights. */
@@ -266,10 +266,13 @@ function outlineParts(parts, { elements, outline, y, height }) {
   });
 }
 
+/** Draw a wire: moved if it keeps its form, which is quicker than to draw it again. */
 function drawWire({ element, head, points, drawnAs }) {
-  const [line, arrow] = String(points) === drawnAs.points ? drawnAs.paths : [roundedPath(points), headPath(points)];
-  set(element, { d: line });
-  if (head) set(head, { d: arrow });
+  const old = drawnAs.points;
+  const by = [0, 1].map((axis) => points[0][axis] - old[0][axis]);
+  const keeps = points.length === old.length && points.every((point, at) => by.every((way, axis) => Math.abs(point[axis] - old[at][axis] - way) < 0.01));
+  const paths = keeps ? drawnAs.paths : [roundedPath(points), headPath(points)];
+  [element, head].forEach((each, at) => each && moveTo(set(each, { d: paths[at] }), ...(keeps ? by : [0, 0])));
 }
 
 function drawFrame({ sheets, header, from, ...frame }) {
