@@ -18,6 +18,7 @@ from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, close_blocks
 from fxsummary.views.dissolve import WRAPPERS
 from fxsummary.views.joined import join_cheap
+from fxsummary.views.loops import close_loops
 
 MOST_ROWS = 100
 MOST_IN_A_ROW = 3
@@ -99,7 +100,7 @@ class Fitting:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
         graph = close_blocks(self.folded, closes, self.blocks)
-        return join_cheap(graph) if self.joins else graph
+        return join_cheap(close_loops(graph)) if self.joins else graph
 
     def _is_one_row(self, block: Block) -> bool:
         keys = tuple(islice(block.operations(), MOST_IN_A_ROW + 1))
