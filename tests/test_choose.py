@@ -13,6 +13,7 @@ from test_svg import every_model, picture_of
 from torch import nn
 
 import fxsummary
+from benchmarks.gallery_entries import GALLERY
 from fxsummary import ModelGraph
 from fxsummary.drawing import arrangement, choose
 from fxsummary.drawing.arrangement import arrange
@@ -114,12 +115,11 @@ def test_a_pattern_of_closed_modules_opens_no_class() -> None:
     assert unseen_flops(closed) > 0.9 * (graph.totals.flops or 0) and not unseen_flops(opened)
 
 
-def test_a_picture_that_is_too_high_names_the_largest_depth_found_to_fit() -> None:
+def test_a_picture_that_is_too_high_names_the_largest_depth_that_fits() -> None:
     graph = graph_of("torchvision.swin_t")
     fitting = Fitting(graph, shown(graph))
-    choose.best(fitting)
     picture = fitting.compose(fitting.closed(5))
-    fitting.note_excess(picture, None)
+    fitting.note_excess(picture, 5)
     assert picture.excess.endswith("depth=3 fits a page")
 
 
@@ -190,6 +190,16 @@ def test_a_page_is_not_laid_out_again_if_no_text_is_left_out(monkeypatch: pytest
         search._try(arrangement._Attempt(steps))
         assert search.found[arrangement._Attempt(steps)].page.left_out == steps
     assert made == [0]
+
+
+def test_a_picture_that_fits_is_better_than_a_larger_one_that_says_more() -> None:
+    with torch.device("meta"):
+        case = GALLERY["perceiver"].make()
+    graph = fxsummary.graph(case.model.eval(), *case.args)
+    fitting = Fitting(graph, shown(graph))
+    smaller, larger = (fitting.compose(fitting.closed(depth)) for depth in (4, 6))
+    assert fitting.value(larger) > fitting.value(smaller) and not fitting.page(larger).fits
+    assert fitting.page(choose.best(fitting)).fits
 
 
 class Pyramid(nn.Module):

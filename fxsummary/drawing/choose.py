@@ -54,7 +54,7 @@ def picture(
     for row in found.scene.rows():
         for key in row.keys:
             row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
-    fitting.note_excess(found, depth)
+    fitting.note_excess(found, depth or 1)  # the search found that no smaller depth fits
     set_texts(graph, found, title)
     return found
 
@@ -94,7 +94,7 @@ def best(fitting: Fitting) -> Picture:
 
 
 def _best_depth(fitting: Fitting) -> tuple[Picture, int]:
-    """Return the picture that shows most within the limits, with its number of open levels."""
+    """Return the picture with most levels open that fits a page, or else shows most, and this number of levels."""
     best: tuple[Picture, int] | None = None
     deepest, rows = fitting.nesting(), -1
     sizes = shown_at(fitting.folded)
@@ -111,9 +111,10 @@ def _best_depth(fitting: Fitting) -> tuple[Picture, int]:
         if best is not None and detail(picture) - LEAST_COST < fitting.value(best[0]):
             continue
         picture = fitting.tightened(picture)
-        if best is None or fitting.value(picture) > fitting.value(best[0]) + 1e-9:
+        fits = fitting.page(picture).fits
+        if best is None or fits or fitting.value(picture) > fitting.value(best[0]) + 1e-9:
             best = picture, depth
-        if fitting.page(picture).fits:
+        if fits:
             break
     assert best is not None
     return best

@@ -71,20 +71,14 @@ class Fitting:
         """Return whether a picture is within the limits of a page and of its rows."""
         return picture.rows <= MOST_ROWS and self.page(picture).fits
 
-    def note_excess(self, picture: Picture, depth: int | None) -> None:
-        """Note on a picture that it is larger than a page, if it is.
-
-        Args:
-            depth: levels of modules open in it; None for one found by a search that tried smaller ones.
-        """
+    def note_excess(self, picture: Picture, depth: int) -> None:
+        """Note on a picture larger than a page that it is, and the largest depth below ``depth`` that fits."""
         page = self.page(picture)
         if page.fits:
             return
         plain = replace(self, joins=False)
-        smaller = range(self.nesting() if depth is None else min(depth, self.nesting()) - 1, 0, -1)
-        graphs = ((d, plain.closed(d)) for d in smaller)
-        tried = ((d, graph) for d, graph in graphs if depth is not None or (False, *graph) in self.pictures)
-        fitting = next((d for d, graph in tried if self.page(plain.compose(graph)).fits), 0)
+        smaller = range(min(depth, self.nesting()) - 1, 0, -1)
+        fitting = next((each for each in smaller if self.page(plain.compose(plain.closed(each))).fits), 0)
         wide = page.width > page.format.width
         side = f"{page.width:,.0f} px wide" if wide else f"{page.height:,.0f} px high"
         picture.excess = f"{side}, with {picture.rows} rows and their connections; depth={fitting} fits a page"
