@@ -192,10 +192,20 @@ def test_a_page_is_not_laid_out_again_if_no_text_is_left_out(monkeypatch: pytest
     assert made == [0]
 
 
-def test_a_picture_that_fits_is_better_than_a_larger_one_that_says_more() -> None:
+def gallery_graph(name: str) -> ModelGraph:
     with torch.device("meta"):
-        case = GALLERY["perceiver"].make()
-    graph = fxsummary.graph(case.model.eval(), *case.args)
+        case = GALLERY[name].make()
+    return fxsummary.graph(case.model.eval(), *case.args)
+
+
+def test_the_first_block_of_a_class_with_other_contents_is_open_too() -> None:
+    picture = choose.picture(gallery_graph("deeplab"))
+    opened = [block for block in block_tree(picture.graph).walk() if block.type == "Bottleneck"]
+    assert [block.path for block in opened] == ["backbone.layer1.0", "backbone.layer1.1"]
+
+
+def test_a_picture_that_fits_is_better_than_a_larger_one_that_says_more() -> None:
+    graph = gallery_graph("perceiver")
     fitting = Fitting(graph, shown(graph))
     smaller, larger = (fitting.compose(fitting.closed(depth)) for depth in (4, 6))
     assert fitting.value(larger) > fitting.value(smaller) and not fitting.page(larger).fits

@@ -10,7 +10,7 @@ from fxsummary.drawing.compose import Picture
 from fxsummary.drawing.fitting import Fitting
 from fxsummary.drawing.structure import hidden_structures, structures
 from fxsummary.drawing.unseen import closed_kinds
-from fxsummary.views.blocks import Block
+from fxsummary.views.blocks import Block, block_tree
 
 ROUNDS = 2
 MOST_KINDS = 6
@@ -43,11 +43,17 @@ def _filled(fitting: Fitting, best: Opened) -> Opened:
 
 
 def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
-    """Open the blocks of a kind if they fit; only the first one if they do not and much of the cost is hidden."""
+    """Open the blocks of a kind if they fit; or the first one if none is open yet, or much of the cost is hidden."""
     opened = _with(fitting, best, paths)
-    if opened is best and len(paths) > 1 and fitting.hides_much(best.picture):
-        return _with(fitting, best, paths[:1])
-    return opened
+    is_useful = fitting.hides_much(best.picture) or _is_new(fitting, best.picture, paths[0])
+    return _with(fitting, best, paths[:1]) if opened is best and len(paths) > 1 and is_useful else opened
+
+
+def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
+    """Return whether no block is open that has the class and the number of operations of a closed one."""
+    kinds = {data["target"]: (data["label"], data["closed"]) for data in picture.closed_nodes()}
+    blocks = [fitting.blocks.get(block.call) for block in block_tree(picture.graph).walk()]
+    return all((data["label"], data["closed"]) != kinds.get(path) for data in blocks if data is not None)
 
 
 def _with(fitting: Fitting, best: Opened, blocks: Sequence[str]) -> Opened:
