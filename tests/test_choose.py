@@ -13,11 +13,14 @@ from test_svg import every_model, picture_of
 from torch import nn
 
 import fxsummary
+from benchmarks.gallery_entries import GALLERY
 from fxsummary import ModelGraph
 from fxsummary.drawing import arrangement, choose
 from fxsummary.drawing.arrangement import arrange
-from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
+from fxsummary.drawing.choose import LEAST_ROWS
+from fxsummary.drawing.fitting import MOST_ROWS, Fitting
 from fxsummary.drawing.look import Look
+from fxsummary.drawing.structure import hidden_structures, structures
 from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import UNREAD, block_tree
@@ -112,12 +115,11 @@ def test_a_pattern_of_closed_modules_opens_no_class() -> None:
     assert unseen_flops(closed) > 0.9 * (graph.totals.flops or 0) and not unseen_flops(opened)
 
 
-def test_a_picture_that_is_too_high_names_the_largest_depth_found_to_fit() -> None:
+def test_a_picture_that_is_too_high_names_the_largest_depth_that_fits() -> None:
     graph = graph_of("torchvision.swin_t")
     fitting = Fitting(graph, shown(graph))
-    fitting.best()
     picture = fitting.compose(fitting.closed(5))
-    fitting.note_excess(picture, None)
+    fitting.note_excess(picture, 5)
     assert picture.excess.endswith("depth=3 fits a page")
 
 
@@ -188,3 +190,57 @@ def test_a_page_is_not_laid_out_again_if_no_text_is_left_out(monkeypatch: pytest
         search._try(arrangement._Attempt(steps))
         assert search.found[arrangement._Attempt(steps)].page.left_out == steps
     assert made == [0]
+
+
+def gallery_graph(name: str) -> ModelGraph:
+    with torch.device("meta"):
+        case = GALLERY[name].make()
+    return fxsummary.graph(case.model.eval(), *case.args)
+
+
+def test_the_first_block_of_a_class_with_other_contents_is_open_too() -> None:
+    picture = choose.picture(gallery_graph("deeplab"))
+    opened = [block for block in block_tree(picture.graph).walk() if block.type == "Bottleneck"]
+    assert [block.path for block in opened] == ["backbone.layer1.0", "backbone.layer1.1"]
+
+
+def test_a_picture_that_fits_is_better_than_a_larger_one_that_says_more() -> None:
+    graph = gallery_graph("perceiver")
+    fitting = Fitting(graph, shown(graph))
+    smaller, larger = (fitting.compose(fitting.closed(depth)) for depth in (4, 6))
+    assert fitting.value(larger) > fitting.value(smaller) and not fitting.page(larger).fits
+    assert fitting.page(choose.best(fitting)).fits
+
+
+class Pyramid(nn.Module):
+    """Few FLOPs; each level joins two values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(nn.Linear(width, width + 1) for width in range(60, 74))
+        self.side = nn.ModuleList(nn.Linear(width + 1, width + 1) for width in range(60, 74))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for down, side in zip(self.down, self.side, strict=True):
+            below = down(x)
+            x = below + side(below)
+        return x
+
+
+class Both(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.chain, self.pyramid = Chain(200), Pyramid()
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.chain(x), self.pyramid(y)
+
+
+def test_a_structure_is_opened_in_place_of_a_chain_that_costs_more() -> None:
+    graph = fxsummary.graph(Both(), torch.zeros(1, 200), torch.zeros(1, 60))
+    picture = choose.picture(graph, fold="exact")
+    opened = {block.type for block in block_tree(picture.graph).walk()}
+    assert "Pyramid" in opened and "Chain" not in opened and structures(picture) == {"Pyramid"}
+    closed = choose.picture(graph, fold="exact", depth=1)
+    hidden = hidden_structures(shown(graph, fold="exact"), closed, least=0)
+    assert not structures(closed) and [chain[-1].type for chain in hidden] == ["Pyramid"]

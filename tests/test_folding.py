@@ -556,3 +556,20 @@ def test_a_block_that_reads_more_inputs_than_the_one_it_equals_says_so() -> None
 
     text = text_of(Decoder(), torch.zeros(1, 4, 8), torch.zeros(1, 4, 8))
     assert re.search(r"cross = own, 2 inputs ", text)
+
+
+class Waves(nn.Module):
+    """An encoding with frequencies that double, which are floats written without a fraction."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([wave(2.0**power * x) for power in range(6) for wave in (torch.sin, torch.cos)], -1)
+
+
+def test_floats_that_rise_are_one_run_of_the_encoding() -> None:
+    whole = hide_scalars(fxsummary.graph(Waves(), torch.zeros(2, 3)))
+    graph = fold_repeats(whole)
+    (block,) = block_tree(graph).blocks()
+    assert block.repeat == 6
+    factors = {data["config"] for _, data in graph.nodes(data=True) if data["label"] == "mul"}
+    assert factors == {"1, 2, …, 32"}
+    assert unfolded_as_listed(graph)[1] == as_listed(whole)[1]

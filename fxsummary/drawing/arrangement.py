@@ -25,7 +25,7 @@ TALLEST_CARDS, CARD_COLUMNS = 620.0, 3
 NARROWEST = 0.6
 """Width of a column that leaves out all that it can, as a share of its width."""
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
-LEAST_WIDTH = 400.0
+LEAST_WIDTH = 320.0
 """Width of the contents of a page that its heading needs."""
 SHAPED, SHAPED_HEIGHT = 1.0, 1.35
 """How much a shape that people draw is worth, and how much higher it may be."""

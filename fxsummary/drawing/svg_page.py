@@ -22,7 +22,7 @@ from fxsummary.text.html import escape
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
-LEAST_WIDTH, LEGEND_WIDTH = 300.0, 400.0
+LEAST_WIDTH, LEGEND_WIDTH = 300.0, 320.0
 LOOP = "loop"
 """Kind of the legend entry of a value that goes round."""
 SWATCH = 14.0

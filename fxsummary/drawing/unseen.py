@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fxsummary.drawing.compose import Picture
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import over_copies
@@ -17,6 +19,25 @@ def unseen_flops(picture: Picture) -> int:
     """Return the FLOPs in closed modules whose classes the picture does not open."""
     opened = {block.type for block in block_tree(picture.graph).walk() if not block.is_pattern}
     return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
+
+
+def closed_kinds(graph: ModelGraph, picture: Picture, level: int) -> list[tuple[list[str], int]]:
+    """Return the paths and FLOPs of the closed blocks of a level by class and number of operations, largest first."""
+    paths: dict[tuple[str, int], list[str]] = {}
+    flops: Counter[tuple[str, int]] = Counter()
+    closed = {data["target"]: data for data in picture.closed_nodes()}
+    pending = [(block_tree(graph), 0)]
+    while pending:
+        block, at = pending.pop()
+        data = closed.get(block.path) if block.call is not None else None
+        if data is not None and at == level:
+            kind = data["label"], data["closed"]
+            paths.setdefault(kind, []).append(block.path)
+            flops[kind] += over_copies(data, "flops")
+        elif at < level:
+            below = at + (block.call is not None or at == 0)
+            pending += [(inner, below) for inner in reversed(list(block.blocks()))]
+    return [(paths[kind], number) for kind, number in flops.most_common()]
 
 
 def closed_in(picture: Picture, view: ModelGraph, joins: bool) -> str:

@@ -71,8 +71,12 @@ def _range(numbers: Sequence[float]) -> str:
 def _spans(numbers: Sequence[int]) -> str:
     """Return numbers as spans: each run of neighbours that rises by one as its ends, at most four spans.
 
+    Two neighbours are a span only if there are no other numbers.
+
     >>> _spans([0, 1, 2, 3, 5, 6, 7, 8]), _spans([1, 1]), _spans([0, 2, 4, 6, 8, 10])
     ('0…3, 5…8', '1', '0, 2, …, 10')
+    >>> _spans([0, 1]), _spans([1, 2, 4, 8])
+    ('0…1', '1, 2, 4, 8')
     """
     spans: list[list[int]] = []
     for number in dict.fromkeys(numbers):
@@ -80,5 +84,6 @@ def _spans(numbers: Sequence[int]) -> str:
             spans[-1].append(number)
         else:
             spans.append([number])
-    texts = [f"{span[0]}…{span[-1]}" if len(span) > 1 else str(span[0]) for span in spans]
+    least = 2 if len(spans) == 1 else 3
+    texts = [text for span in spans for text in ([f"{span[0]}…{span[-1]}"] if len(span) >= least else map(str, span))]
     return ", ".join(texts if len(texts) <= 4 else [*texts[:2], "…", texts[-1]])

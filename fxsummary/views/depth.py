@@ -106,11 +106,11 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
             nodes[name]["shared"] = remark
     result = graph.derived((), ())
     result.fill(nodes.items(), ())
-    _add_edges(result, graph, node_of)
+    add_edges(result, graph, node_of)
     return result
 
 
-def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
+def add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
     """Add the edges of a graph between the nodes that replace their ends."""
     for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)

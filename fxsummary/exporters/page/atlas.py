@@ -6,9 +6,10 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting
+from fxsummary.drawing.choose import DEEPEST
 from fxsummary.drawing.compose import Picture, compose
 from fxsummary.drawing.element_ids import OPEN
+from fxsummary.drawing.fitting import MOST_ROWS, Fitting
 from fxsummary.drawing.labels import Subject, closed_inside
 from fxsummary.drawing.rows import Composer
 from fxsummary.drawing.svg_page import draw_fragment

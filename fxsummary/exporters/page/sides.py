@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fxsummary.drawing.choose import MOST_ROWS
 from fxsummary.drawing.compose import Picture
+from fxsummary.drawing.fitting import MOST_ROWS
 from fxsummary.exporters.page.atlas import Atlas, Level, draw_level, levels_of, mark_openable
 from fxsummary.exporters.page.outline import Outline, outline
 from fxsummary.graph.attributes import NodeData

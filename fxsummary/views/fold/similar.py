@@ -14,7 +14,7 @@ from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.items import Item, Items, Value
 from fxsummary.views.fold.links import Step
 from fxsummary.views.fold.runs import Search, chosen, equal_runs
-from fxsummary.views.fold.symbols import RATES, numbers_in
+from fxsummary.views.fold.symbols import RATES, numbers_of
 
 LEAST_COPIES = 3
 """Number of similar copies from which they fold: two rows of each three are saved."""
@@ -103,7 +103,7 @@ def agreeing(items: Items, places: Sequence[int], *, may_count: bool = True) -> 
         return len(places)
     counts = may_count and nodes[0]["flops"] == 0 and nodes[0]["op"] in ("call_function", "call_method")
     sizes = [_sizes(items.graph, items.keys[place]) for place in places]
-    columns = zip(*[numbers_in(" ".join(texts)) for texts in settings], strict=True)
+    columns = zip(*[numbers_of(*texts) for texts in settings], strict=True)
     return min((_prefix(column, sizes, counts) for column in columns), default=len(places))
 
 

@@ -79,7 +79,7 @@ class Symbols:
         )
         numbers: list[float] = []
         if data["op"] in ("call_function", "call_method") and data["flops"] == 0:
-            numbers = [number for texts in settings for text in texts for number in numbers_in(text)]
+            numbers = [number for each in zip(*settings, strict=True) for number in numbers_of(*each)]
             settings = [(NUMBER.sub("#", texts[0]),) for texts in settings]
         alike = [*identity_of(data, (*ignored, *RATES, "each_copy", "multiplicity")), *settings, *each_copy.items()]
         if "change" in data:
@@ -143,6 +143,21 @@ def numbers_in(text: str) -> list[float]:
     [3, -0.5, 1e-05]
     """
     return [float(number) if {*number} & {*".e"} else int(number) for number in NUMBER.findall(text)]
+
+
+def numbers_of(config: str, arguments: str) -> list[float]:
+    """Return the numbers in the settings of an operation; a configuration writes floats without a fraction.
+
+    >>> numbers_of("2", "2.0, %"), numbers_of("4 × 8", "%, 1, 32, 4, 8")
+    ([2.0, 2.0], [4, 8, 1, 32, 4, 8])
+    """
+    given = numbers_in(arguments)
+    floats = {number for number in given if isinstance(number, float)} - {*filter(_is_int, given)}
+    return [*(float(number) if number in floats else number for number in numbers_in(config)), *given]
+
+
+def _is_int(number: float) -> bool:
+    return isinstance(number, int)
 
 
 def _of_one_run(values: Sequence[Any]) -> tuple[Any, ...]:

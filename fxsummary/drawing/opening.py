@@ -1,0 +1,98 @@
+"""Open more blocks of a picture where the page has room: those with most of the cost, and those with a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from fxsummary.drawing.compose import Picture
+from fxsummary.drawing.fitting import Fitting
+from fxsummary.drawing.structure import hidden_structures, structures
+from fxsummary.drawing.unseen import closed_kinds
+from fxsummary.views.blocks import Block, block_tree
+
+ROUNDS = 2
+MOST_KINDS = 6
+"""Maximum number of kinds of blocks that are opened in a level."""
+STRUCTURE = 1.0
+"""Value of an open class of modules with a structure, in units of page cost."""
+
+
+class Opened(NamedTuple):
+    """A picture with the modules of some levels open, and with blocks opened beyond them, by path."""
+
+    picture: Picture
+    depth: int
+    paths: frozenset[str] = frozenset()
+
+
+def with_more(fitting: Fitting, picture: Picture, depth: int) -> Picture:
+    """Return a picture with more blocks open where there is room."""
+    return _with_structures(fitting, _filled(fitting, Opened(picture, depth))).picture
+
+
+def _filled(fitting: Fitting, best: Opened) -> Opened:
+    """Open blocks with a large share of the FLOPs, then others, level by level."""
+    for costly in (True, False):
+        for level in range(best.depth, best.depth + ROUNDS):
+            for paths, flops in closed_kinds(fitting.folded, best.picture, level)[:MOST_KINDS]:
+                if (flops >= fitting.least_flops) == costly:
+                    best = _with_kind(fitting, best, paths)
+    return best
+
+
+def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
+    """Open the blocks of a kind if they fit; or the first one if none is open yet, or much of the cost is hidden."""
+    opened = _with(fitting, best, paths)
+    is_useful = fitting.hides_much(best.picture) or _is_new(fitting, best.picture, paths[0])
+    return _with(fitting, best, paths[:1]) if opened is best and len(paths) > 1 and is_useful else opened
+
+
+def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
+    """Return whether no block is open that has the class and the number of operations of a closed one."""
+    kinds = {data["target"]: (data["label"], data["closed"]) for data in picture.closed_nodes()}
+    blocks = [fitting.blocks.get(block.call) for block in block_tree(picture.graph).walk()]
+    return all((data["label"], data["closed"]) != kinds.get(path) for data in blocks if data is not None)
+
+
+def _with(fitting: Fitting, best: Opened, blocks: Sequence[str]) -> Opened:
+    """Return the picture with more blocks open, if it fits and says more."""
+    paths = best.paths.union(blocks)
+    found = _attempt(fitting, best.depth, paths) if paths != best.paths else None
+    return found if found and fitting.value(found.picture) > fitting.value(best.picture) else best
+
+
+def _attempt(fitting: Fitting, depth: int, paths: frozenset[str]) -> Opened | None:
+    """Return the picture with these blocks open, if it fits."""
+    picture = fitting.attempt(fitting.closed(depth, paths))
+    return Opened(picture, depth, paths) if picture is not None and fitting.page(picture).fits else None
+
+
+def _with_structures(fitting: Fitting, best: Opened) -> Opened:
+    """Open modules with a structure that a picture does not show, in place of others where there is no room.
+
+    A picture with a shape that people draw, such as a U, needs no other structure.
+    """
+    page = fitting.page(best.picture)
+    if page.fits and not page.shaped:
+        for chain in islice(hidden_structures(fitting.folded, best.picture, fitting.least_flops), MOST_KINDS):
+            found = _with_chain(fitting, best, chain)
+            if found and _shows_more(fitting, found.picture, best.picture):
+                best = found
+    return best
+
+
+def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opened | None:
+    """Return a picture with the last of nested blocks open, and what else fits, with as much as possible around it."""
+    paths = frozenset(block.path for block in chain[1:])
+    starts = [(best.depth, best.paths), *((depth, frozenset[str]()) for depth in range(best.depth, 0, -1))]
+    attempts = (_attempt(fitting, depth, opened | paths) for depth, opened in starts)
+    found = next(filter(None, attempts), None)
+    return _filled(fitting, found) if found and structures(best.picture) < structures(found.picture) else None
+
+
+def _shows_more(fitting: Fitting, picture: Picture, other: Picture) -> bool:
+    """Return whether a picture has all structures of another one, and more that make up for what it leaves out."""
+    more, known = structures(picture), structures(other)
+    return known < more and fitting.value(picture) + STRUCTURE * len(more - known) > fitting.value(other)
