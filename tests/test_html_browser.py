@@ -222,8 +222,8 @@ def test_all_of_a_large_picture_is_saved_and_printed(page_of: Open) -> None:
     page = page_of(stages())
     page.evaluate(OPEN_STAGES)
     words = page.evaluate("picture.svg.textContent.match(/Linear/g).length")
-    root = ElementTree.fromstring(page.evaluate("svgText()"))
-    assert "".join(root.itertext()).count("Linear") == words > 400 and "data-far" not in page.evaluate("svgText()")
+    root = ElementTree.fromstring(page.evaluate("svgFile().text"))
+    assert "".join(root.itertext()).count("Linear") == words > 400 and "data-far" not in page.evaluate("svgFile().text")
     page.emulate_media(media="print")
     assert page.evaluate(DRAWN) == rows(page)
     page.emulate_media(media="screen")
@@ -658,6 +658,12 @@ def test_panels_lead_to_operations(page_of: Open, name: str) -> None:
 # --- both models of a comparison, side by side ------------------------------------------------------
 
 
+@cache
+def named() -> ModelGraph:
+    before, after = sides.net(64, 64, name="blocks"), sides.net(64, 128)
+    return fxsummary.diff(before, after, names=("old net", "new"))
+
+
 def marked(page: Any, side: int) -> list[str]:
     """The texts of the rows that are outlined in a picture, by where the outlines are."""
     found: list[str] = (
@@ -749,6 +755,55 @@ def test_modules_open_in_place_on_both_sides(page_of: Open) -> None:
     assert [each.count() for each in opened] == [1, 1]
     page.click("text=In one")
     assert page.locator("#stage .inside").count() == 0
+
+
+def test_heat_of_both_sides(page_of: Open) -> None:
+    """Each side has the colours of its own costs, relative to the largest of both."""
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    kinds = page.locator("#legend").inner_text()
+    page.locator("#heat input").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert "FLOPs per row" in page.locator("#legend").inner_text()
+    heats = [
+        side_row(page, side, text).get_attribute("data-h") for side, text in ((0, "8→4"), (1, "8→4"), (1, "8→128"))
+    ]
+    assert heats == ["1", "1", "4"]
+    assert side_row(page, 0, "8→64").evaluate_all("(rows) => rows.map((row) => row.dataset.h)") == ["3", "3"]
+    page.check("input[value=kind]", force=True)
+    assert page.locator("#sides .heated").count() == 0 and page.locator("#legend").inner_text() == kinds
+    page.check("input[value=parameters]", force=True)
+    page.click("#collapse")
+    side_row(page, 0, "blocks.1").first.locator(".open").click()
+    inside = [page.locator("#sides .stage").nth(side).locator(".inside [data-h]") for side in (0, 1)]
+    assert min(each.count() for each in inside) >= 3
+    page.click("text=In one")
+    assert page.locator("#stage .heated [data-h='4']").count() >= 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_sides_can_be_saved(page_of: Open, tmp_path: Path, scheme: str) -> None:
+    """A saved picture shows both models next to each other, each below its name, with what is open and with heat."""
+    page = page_of(named(), color_scheme=scheme)
+    page.click("text=Side by side")
+    page.click("#collapse")
+    side_row(page, 0, "blocks.1").first.locator(".open").click()
+    page.check("input[value=flops]", force=True)
+    boxes = page.evaluate("sides.panes.map(({ place }) => place.box.slice(2))")
+    for kind in ("svg", "png"):
+        with page.expect_download() as saved:
+            page.click(f"#save-{kind}")
+        assert saved.value.suggested_filename == f"old_net-new.{kind}"
+        saved.value.save_as(tmp_path / f"saved.{kind}")
+    text = (tmp_path / "saved.svg").read_text("utf-8")
+    root = ElementTree.fromstring(text)
+    words = "".join(root.itertext())
+    assert all(word in words for word in ("Before: old net", "After: new", "8→64", "8→128")) and "close" not in words
+    assert "var(" not in text and "heated" in text and 'data-h="4"' in text
+    places = [(float(each.get("x", 0)), float(each.get("width", 0))) for each in root if each.tag.endswith("}svg")]
+    assert [width for _, width in places] == [width for width, _ in boxes] and places[1][0] >= sum(places[0])
+    width, height = struct.unpack(">II", (tmp_path / "saved.png").read_bytes()[16:24])
+    assert abs(width - 2 * sum(places[1])) < 3 and height >= 2 * max(height for _, height in boxes)
 
 
 def test_the_choice_stays_while_the_page_is_open(page_of: Open) -> None:

@@ -103,6 +103,18 @@ def test_what_opens_in_place_has_the_same_number() -> None:
         assert before == after and any(key.endswith("_up") for key in before)
 
 
+def test_costs_are_those_of_each_model() -> None:
+    """The rows of each side add up to the totals of that model; a changed operation has old and new costs."""
+    data, graphs = data_of(compared()), (net(64, 64, name="blocks", drop=True), net(64, 128, scale=True))
+    up = next(str(at) for at, each in enumerate(data["operations"]) if each["key"] == "layers_1_up")
+    assert [costs[up][:2] for costs in data["sides"]["costs"]] == [[2048, 576], [4096, 1152]]
+    for costs, graph in zip(data["sides"]["costs"], graphs, strict=True):
+        whole = [graph.totals.flops, graph.totals.parameters]
+        rows = [each for number, each in costs.items() if int(number) >= 0]
+        assert costs["-1"][:2] == whole == [sum(each[at] for each in rows) for at in (0, 1)]
+        assert graph.memory is not None and costs["-1"][2] == max(each[2] for each in rows) == graph.memory.peak
+
+
 def test_old_and_new_values() -> None:
     data = data_of(compared())
     up = next(each for each in data["operations"] if each["key"] == "layers_1_up")

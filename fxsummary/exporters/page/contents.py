@@ -12,7 +12,7 @@ from fxsummary.exporters.page.atlas import Atlas, Level
 from fxsummary.exporters.page.changes import change_of, changes_of_modules
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.exporters.page.panels import timeline_of
-from fxsummary.exporters.page.sides import Pairs
+from fxsummary.exporters.page.sides import Numbers, Pairs
 from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.records import is_unknown, known, over_copies
@@ -63,7 +63,23 @@ def _levels(levels: Iterable[Level]) -> list[Record]:
 
 def _sides(pairs: Pairs) -> Record:
     inside = [dict(zip(side, _levels(side.values()), strict=True)) for side in pairs.inside]
-    return {"start": pairs.start, "levels": [_levels(pair) for pair in pairs.levels], "inside": inside}
+    costs = [_costs_by_number(*model) for model in pairs.models]
+    return {"start": pairs.start, "levels": [_levels(pair) for pair in pairs.levels], "inside": inside, "costs": costs}
+
+
+def _costs_by_number(model: Outline, numbers: Numbers) -> dict[int, list[int]]:
+    """Return FLOPs, parameters and memory in use of one of two models, over all copies, by the numbers of its rows."""
+    inside, held = _module_costs(model.graph, model.folded), _held_by_copies(model, _held(model.graph))
+    found: dict[int, list[int]] = {}
+    for path in model.modules:
+        if (module := numbers.module(path)) is not None:
+            costs = [inside[path]["flops"], _sizes(held[path])["parameters"], inside[path]["use"]]
+            found.setdefault(-1 - module, costs)
+    for key, data in model.folded.nodes(data=True):
+        if (number := numbers.operation(key)) is not None:
+            costs = [over_copies(data, "flops"), over_copies(data, "parameters"), data["in_use"] or 0]
+            found.setdefault(number, costs)
+    return {number: costs for number, costs in found.items() if any(costs)}
 
 
 def _module(

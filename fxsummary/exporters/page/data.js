@@ -49,6 +49,7 @@ function resolved(path) {
 /** Return a module or operation as {module} or {operation}. */
 const ofModule = (module) => module && { module };
 const ofOperation = (operation) => operation && { operation };
+const recordOf = ({ module, operation }) => module || operation;
 const same = (a, b) => Boolean(a && b) && a.module === b.module && a.operation === b.operation;
 
 /** Return the module or operation for a number in the picture. */

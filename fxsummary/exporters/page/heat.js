@@ -1,4 +1,4 @@
-/* The colours of the picture on the stage: costs as heat, and the legend. */
+/* The colours of what is on screen, the picture on the stage or both sides: costs as heat, and the legend. */
 
 const STEPS = [2, 15, 40, 75];
 
@@ -7,8 +7,8 @@ const placesIn = (place) => [place, ...place.rows.flatMap(({ frame }) => (frame 
 
 function paintHeat() {
   const heated = picture.measure !== "kind";
-  const places = placesIn(picture.place);
-  picture.svg.classList.toggle("heated", heated);
+  const places = onScreen().flatMap(({ place }) => placesIn(place));
+  for (const { svg } of onScreen()) svg.classList.toggle("heated", heated);
   if (heated) {
     const costs = places.map(costsIn);
     const largest = Math.max(1, ...costs.map((each) => each.largest));
@@ -24,15 +24,15 @@ function costsIn(place) {
     place.parts ??= partsOf(place.element);
     const rows = place.parts.tables.flatMap((table) => table.rows);
     const counted = rows.filter((row) => !row.matches(":has(> .f-terminal, > .f-parameter:first-child)"));
-    const totals = counted.map((row) => [row, costOf(row, measure)]);
+    const totals = counted.map((row) => [row, costOf(row, measure, place.where)]);
     place.costs = { measure, totals, largest: Math.max(0, ...totals.map(([, total]) => total)), painted: null };
   }
   return place.costs;
 }
 
-function costOf(row, measure) {
-  const things = [row, ...row.querySelectorAll("[data-n]")].map((part) => picture.things.get(part)).filter(Boolean);
-  const costs = things.map((thing) => cost(thing, measure));
+function costOf(row, measure, { things, costOn = cost }) {
+  const found = [row, ...row.querySelectorAll("[data-n]")].map((part) => things.get(part)).filter(Boolean);
+  const costs = found.map((thing) => costOn(thing, measure));
   return measure === "memory" ? Math.max(0, ...costs) : costs.reduce((sum, each) => sum + each, 0);
 }
 

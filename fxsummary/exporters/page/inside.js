@@ -166,17 +166,17 @@ function toggle(key, where = picture) {
   bringBack(row);
   const before = row.getBoundingClientRect();
   if (!opened.delete(key)) opened.add(key);
-  for (const { place } of sides.on ? sides.panes : [picture]) arrange(place, key);
+  for (const { place } of onScreen()) arrange(place, key);
   if (sides.on) zoomSides(sides.zoom);
   else {
     scale(picture);
-    paintHeat();
     picture.fits = null;
   }
+  paintHeat();
   const after = row.getBoundingClientRect();
   where.stage.scrollLeft += after.left - before.left;
   where.stage.scrollTop += after.top - before.top;
-  for (const each of sides.on ? sides.panes : [picture]) showNear(each);
+  onScreen().forEach(showNear);
   state.thing = null;
   getSelection().removeAllRanges(); // a double click selects a word
   row.focus({ preventScroll: true }); // selects it if it was reached by keyboard

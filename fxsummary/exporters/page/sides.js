@@ -2,6 +2,15 @@
 
 const sides = { element: byId("sides"), on: false, level: data.sides?.start ?? 0, zoom: 1, fits: true, panes: [] };
 
+/** Return what is on screen: the picture on the stage, or the two sides. */
+const onScreen = () => (sides.on ? sides.panes : [picture]);
+
+/** Return what rows cost in one of the two models, as `cost` does for the page. */
+function costsOn(at) {
+  const costs = new Map(Object.entries(data.sides.costs[at]).map(([number, each]) => [recordOf(meant(Number(number))), each]));
+  return (thing, measure) => costs.get(recordOf(thing))?.[["flops", "parameters", "memory"].indexOf(measure)] ?? 0;
+}
+
 /** Show both models at a level; what has no number on the page cannot be selected. */
 function showSides() {
   forget(`sides ${sides.level}`);
@@ -9,7 +18,7 @@ function showSides() {
     const section = sides.element.children[at];
     const levelOf = (module) => data.sides.inside[at][data.modules.indexOf(module)];
     const [half, note] = [section.querySelector(".stage"), section.querySelector("small")];
-    const pane = { stage: half, note, things: new Map(), keys: new Map(), marks: [], levelOf };
+    const pane = { stage: half, note, things: new Map(), keys: new Map(), marks: [], levelOf, costOn: costsOn(at) };
     pane.place = placed(level, `sides ${sides.level}`, pane);
     pane.svg = pane.place.element;
     pane.svg.setAttribute("role", "group");
@@ -18,11 +27,12 @@ function showSides() {
     hideNew(pane.place);
     return pane;
   });
+  paintHeat();
   fitSides();
 }
 
 /** Return whether one of the two models does not have something. */
-const lacks = (pane, thing) => (thing.module || thing.operation).change === (pane === sides.panes[0] ? "added" : "removed");
+const lacks = (pane, thing) => recordOf(thing).change === (pane === sides.panes[0] ? "added" : "removed");
 
 /** Return the row of something in one of the two pictures, or that of the module around it; null if it has none. */
 function counterpart(pane, thing) {
@@ -56,11 +66,12 @@ function setSides(on) {
   sides.on = on;
   sides.element.hidden = !on;
   stage.hidden = on;
-  byId("heat").disabled = on;
-  for (const id of ["save-svg", "save-png"]) byId(id).hidden = on;
   document.querySelector(`[name="arrangement"][value="${on ? "sides" : "one"}"]`).checked = true;
   if (on) showSides();
-  else fit(true);
+  else {
+    paintHeat();
+    fit(true);
+  }
   showLevel();
   select(state.thing);
 }

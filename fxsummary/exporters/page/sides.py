@@ -22,12 +22,14 @@ class Pairs(NamedTuple):
         start: the initial one of these.
         inside: for each model, what opens in its pictures: the inside of modules, by their number on the page.
         names: the names of both as markup.
+        models: the outlines of both, with the page's numbers for what is in them.
     """
 
     levels: list[tuple[Level, Level]]
     start: int
     inside: tuple[dict[int, Level], dict[int, Level]]
     names: dict[str, str]
+    models: tuple[tuple[Outline, Numbers], tuple[Outline, Numbers]]
 
 
 def draw_pairs(page: Outline, atlas: Atlas) -> Pairs | None:
@@ -40,13 +42,17 @@ def draw_pairs(page: Outline, atlas: Atlas) -> Pairs | None:
         return None
     before, after, keys = compared.sides
     paths = {old.path: new.path for new, old in compared.calls.items()}
-    old, old_inside = _drawn(_marked(before, page.graph, keys), atlas, _Numbers(page, keys, paths))
-    new, new_inside = _drawn(_marked(after, page.graph, {}), atlas, _Numbers(page, {}, {}))
+    models = (
+        (outline(_marked(before, page.graph, keys)), Numbers(page, keys, paths)),
+        (outline(_marked(after, page.graph, {})), Numbers(page, {}, {})),
+    )
+    (old, old_inside), (new, new_inside) = (_drawn(found, atlas, numbers) for found, numbers in models)
     depths = sorted({*old, *new})
     levels = [(_at(old, depth)[0], _at(new, depth)[0]) for depth in depths]
     fits = [max(_at(old, depth)[1], _at(new, depth)[1]) <= MOST_ROWS for depth in depths]
     names = dict(zip(("before", "after"), map(escape, compared.names), strict=True))
-    return Pairs(levels, max((at for at, good in enumerate(fits) if good), default=0), (old_inside, new_inside), names)
+    start = max((at for at, good in enumerate(fits) if good), default=0)
+    return Pairs(levels, start, (old_inside, new_inside), names, models)
 
 
 def _at(levels: dict[int, tuple[Level, int]], depth: int) -> tuple[Level, int]:
@@ -64,7 +70,7 @@ def _marked(side: ModelGraph, result: ModelGraph, keys: Mapping[str, str]) -> Mo
     return side.derived(nodes.items(), edges, comparison=result.comparison)
 
 
-class _Numbers:
+class Numbers:
     """The numbers of the page's operations and modules, for the keys and paths of one of the two graphs."""
 
     def __init__(self, page: Outline, keys: Mapping[str, str], paths: Mapping[str, str]) -> None:
@@ -84,9 +90,8 @@ class _Numbers:
         return self.page.modules.get(self.page.drawn(self._paths.get(path, path)))
 
 
-def _drawn(side: ModelGraph, atlas: Atlas, numbers: _Numbers) -> tuple[dict[int, tuple[Level, int]], dict[int, Level]]:
+def _drawn(found: Outline, atlas: Atlas, numbers: Numbers) -> tuple[dict[int, tuple[Level, int]], dict[int, Level]]:
     """Return the pictures of a model by depth, each with its number of rows, and those of its modules by number."""
-    found = outline(side)
     shown = {numbers.page.modules[path] for path in atlas.views if path}
     blocks = {path: block for path, block in found.blocks.items() if numbers.module(path) in shown}
 
