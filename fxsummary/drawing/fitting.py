@@ -131,9 +131,9 @@ class Fitting:
         """Return how much a picture says, less the cost of its page."""
         return detail(picture) - self.page(picture).cost
 
-    def attempt(self, graph: ModelGraph) -> Picture | None:
+    def attempt(self, graph: ModelGraph, too_many: float = MOST_ROWS + 1) -> Picture | None:
         """Return the picture of a view; None if it needs too many rows."""
-        if needs_too_many_rows(graph) or (picture := self.compose(graph)).rows > MOST_ROWS:
+        if needs_too_many_rows(graph) or (picture := self.compose(graph)).rows >= min(too_many, MOST_ROWS + 1):
             return None
         return self.tightened(picture)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from math import inf
 from typing import NamedTuple
 
 from fxsummary.drawing.compose import Picture
@@ -20,11 +21,17 @@ STRUCTURE = 1.0
 
 
 class Opened(NamedTuple):
-    """A picture with the modules of some levels open, and with blocks opened beyond them, by path."""
+    """A picture with the modules of some levels open, and with blocks opened beyond them.
+
+    Attributes:
+        depth: number of levels; paths: of the blocks.
+        too_many: the fewest rows of a picture with more blocks that did not fit.
+    """
 
     picture: Picture
     depth: int
     paths: frozenset[str] = frozenset()
+    too_many: float = inf
 
 
 def with_more(fitting: Fitting, picture: Picture, depth: int) -> Picture:
@@ -45,8 +52,10 @@ def _filled(fitting: Fitting, best: Opened) -> Opened:
 def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
     """Open the blocks of a kind if they fit; or the first one if none is open yet, or much of the cost is hidden."""
     opened = _with(fitting, best, paths)
+    if opened.paths != best.paths or len(paths) == 1:
+        return opened
     is_useful = fitting.hides_much(best.picture) or _is_new(fitting, best.picture, paths[0])
-    return _with(fitting, best, paths[:1]) if opened is best and len(paths) > 1 and is_useful else opened
+    return _with(fitting, opened, paths[:1]) if is_useful else opened
 
 
 def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
@@ -57,16 +66,15 @@ def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
 
 
 def _with(fitting: Fitting, best: Opened, blocks: Sequence[str]) -> Opened:
-    """Return the picture with more blocks open, if it fits and says more."""
+    """Return the picture with more blocks open, if it fits and says more; one with too many rows is not laid out."""
     paths = best.paths.union(blocks)
-    found = _attempt(fitting, best.depth, paths) if paths != best.paths else None
-    return found if found and fitting.value(found.picture) > fitting.value(best.picture) else best
-
-
-def _attempt(fitting: Fitting, depth: int, paths: frozenset[str]) -> Opened | None:
-    """Return the picture with these blocks open, if it fits."""
-    picture = fitting.attempt(fitting.closed(depth, paths))
-    return Opened(picture, depth, paths) if picture is not None and fitting.page(picture).fits else None
+    picture = fitting.attempt(fitting.closed(best.depth, paths), best.too_many) if paths != best.paths else None
+    if picture is None:
+        return best
+    if not fitting.page(picture).fits:
+        return best._replace(too_many=picture.rows)
+    is_better = fitting.value(picture) > fitting.value(best.picture)
+    return best._replace(picture=picture, paths=paths) if is_better else best
 
 
 def _with_structures(fitting: Fitting, best: Opened) -> Opened:
@@ -87,9 +95,12 @@ def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opene
     """Return a picture with the last of nested blocks open, and what else fits, with as much as possible around it."""
     paths = frozenset(block.path for block in chain[1:])
     starts = [(best.depth, best.paths), *((depth, frozenset[str]()) for depth in range(best.depth, 0, -1))]
-    attempts = (_attempt(fitting, depth, opened | paths) for depth, opened in starts)
-    found = next(filter(None, attempts), None)
-    return _filled(fitting, found) if found and structures(best.picture) < structures(found.picture) else None
+    for depth, opened in starts:
+        picture = fitting.attempt(fitting.closed(depth, opened | paths))
+        if picture is not None and fitting.page(picture).fits:
+            found = Opened(picture, depth, opened | paths)
+            return _filled(fitting, found) if structures(best.picture) < structures(picture) else None
+    return None
 
 
 def _shows_more(fitting: Fitting, picture: Picture, other: Picture) -> bool:
