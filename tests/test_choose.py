@@ -47,7 +47,7 @@ def test_the_heading_says_what_is_closed_and_which_depth_shows_it(name: str) -> 
     assert found
     named, more, depth = found.groups()
     assert closed.issuperset(named.split(", ")) and len(named.split(", ")) + int(more or 0) == len(closed)
-    whole = Fitting(graph, view).closed(int(depth))
+    whole = Fitting(graph, view, graph.totals).closed(int(depth))
     assert all(data["target"] in small for _, data in whole.nodes(data=True) if "closed" in data)
 
 
@@ -117,7 +117,7 @@ def test_a_pattern_of_closed_modules_opens_no_class() -> None:
 
 def test_a_picture_that_is_too_high_names_the_largest_depth_that_fits() -> None:
     graph = graph_of("torchvision.swin_t")
-    fitting = Fitting(graph, shown(graph))
+    fitting = Fitting(graph, shown(graph), graph.totals)
     picture = fitting.compose(fitting.closed(5))
     fitting.note_excess(picture, 5)
     assert picture.excess.endswith("depth=3 fits a page")
@@ -206,10 +206,10 @@ def test_the_first_block_of_a_class_with_other_contents_is_open_too() -> None:
 
 def test_a_picture_that_fits_is_better_than_a_larger_one_that_says_more() -> None:
     graph = gallery_graph("perceiver")
-    fitting = Fitting(graph, shown(graph))
+    fitting = Fitting(graph, shown(graph), graph.totals)
     smaller, larger = (fitting.compose(fitting.closed(depth)) for depth in (4, 6))
     assert fitting.value(larger) > fitting.value(smaller) and not fitting.page(larger).fits
-    assert fitting.page(choose.best(fitting)).fits
+    assert fitting.page(choose.best(fitting).picture).fits
 
 
 class Pyramid(nn.Module):

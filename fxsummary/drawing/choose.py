@@ -8,7 +8,7 @@ from fxsummary.drawing.compose import PLAIN, Picture, set_texts
 from fxsummary.drawing.fitting import MOST_IN_A_ROW, MOST_ROWS, UNSEEN, Fitting, detail, needs_too_many_rows
 from fxsummary.drawing.labels import tips_of
 from fxsummary.drawing.look import Look
-from fxsummary.drawing.opening import with_more
+from fxsummary.drawing.opening import Opened, filled, with_structures
 from fxsummary.drawing.unseen import closed_in, unseen_flops
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.pictures import Fold
@@ -46,7 +46,7 @@ def picture(
     """
     depth = check_depth(depth)
     view = shown(graph, fold=fold, ghosts=ghosts)
-    fitting = Fitting(graph, view, look)
+    fitting = Fitting(graph, view, graph.totals, look)
     if depth is None:
         fitting, found = _fitted(fitting, view)
     else:
@@ -62,13 +62,14 @@ def picture(
 def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
     """Return the best picture of a view; cheap operations share rows if it then fits, or shows more of the cost."""
     found = best(fitting)
-    if not fitting.fits(found) or fitting.hides_much(found):
+    if not fitting.fits(found.picture) or fitting.hides_much(found.picture):
         joined = replace(fitting, joins=True)
         other = best(joined)
-        if other.rows >= LEAST_ROWS and _is_better(joined, other, fitting, found):
+        if other.picture.rows >= LEAST_ROWS and _is_better(joined, other.picture, fitting, found.picture):
             fitting, found = joined, other
-    found.closed = closed_in(found, view, fitting.joins)
-    return fitting, found
+    picture = with_structures(fitting, found).picture
+    picture.closed = closed_in(picture, view, fitting.joins)
+    return fitting, picture
 
 
 def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture) -> bool:
@@ -81,8 +82,8 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
     return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.totals.flops or 0)
 
 
-def best(fitting: Fitting) -> Picture:
-    """Return the picture at the depth that shows most within the limits, with more blocks opened where they fit."""
+def best(fitting: Fitting) -> Opened:
+    """Return the picture at the depth that shows most within the limits, with costly blocks opened where they fit."""
     if len(fitting.folded) > HUGE:
         most = MOST_ROWS * MOST_IN_A_ROW
         fitting.folded = close_blocks(
@@ -90,7 +91,7 @@ def best(fitting: Fitting) -> Picture:
             lambda block, level: level > 0 and sum(isinstance(item, str) for item in block.items) > most,
         )
     picture, depth = _best_depth(fitting)
-    return with_more(fitting, picture, depth)
+    return filled(fitting, Opened(picture, depth))
 
 
 def _best_depth(fitting: Fitting) -> tuple[Picture, int]:

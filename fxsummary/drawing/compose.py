@@ -132,7 +132,7 @@ def inputs_text(graph: ModelGraph) -> str:
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     """Return the muted line: totals (in a comparison before and after), inputs, number of drawn operations."""
     inputs = list(filter(None, [inputs_text(graph)]))
-    totals = graph.totals if graph.comparison is None else graph.comparison.after
+    totals = picture.subject.totals if graph.comparison is None else graph.comparison.after
     parameters = f"{'≥ ' if totals.unknown_parameters else ''}{fmt.parameters(totals.parameters)} parameters"
     if graph.comparison is not None:
         texts = [parameters, fmt.flops(totals.flops)]

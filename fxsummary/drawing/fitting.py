@@ -37,13 +37,15 @@ class Fitting:
     """The views of one graph, each drawn once.
 
     Attributes:
-        whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
+        whole: the captured graph; folded: the graph drawn if everything is open; totals: those of the captured graph.
+        look: look of the pictures.
         joins: whether neighbouring operations without weights or FLOPs share a row.
         one_row: whether operations fit in one row; blocks: memo of closed blocks; pictures: memo of pictures.
     """
 
     whole: ModelGraph
     folded: ModelGraph
+    totals: Totals
     look: Look = PLAIN
     joins: bool = False
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
@@ -54,11 +56,6 @@ class Fitting:
     def rough(self) -> Composer:
         """Builder used to count the rows that operations take."""
         return Composer(Subject(self.folded, self.whole, self.totals))
-
-    @cached_property
-    def totals(self) -> Totals:
-        """The totals of the captured graph."""
-        return self.whole.totals
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
         """Return the picture of a view of the folded graph, composed once for the same nodes."""

@@ -34,12 +34,7 @@ class Opened(NamedTuple):
     too_many: float = inf
 
 
-def with_more(fitting: Fitting, picture: Picture, depth: int) -> Picture:
-    """Return a picture with more blocks open where there is room."""
-    return _with_structures(fitting, _filled(fitting, Opened(picture, depth))).picture
-
-
-def _filled(fitting: Fitting, best: Opened) -> Opened:
+def filled(fitting: Fitting, best: Opened) -> Opened:
     """Open blocks with a large share of the FLOPs, then others, level by level."""
     for costly in (True, False):
         for level in range(best.depth, best.depth + ROUNDS):
@@ -77,7 +72,7 @@ def _with(fitting: Fitting, best: Opened, blocks: Sequence[str]) -> Opened:
     return best._replace(picture=picture, paths=paths) if is_better else best
 
 
-def _with_structures(fitting: Fitting, best: Opened) -> Opened:
+def with_structures(fitting: Fitting, best: Opened) -> Opened:
     """Open modules with a structure that a picture does not show, in place of others where there is no room.
 
     A picture with a shape that people draw, such as a U, needs no other structure.
@@ -99,7 +94,7 @@ def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opene
         picture = fitting.attempt(fitting.closed(depth, opened | paths))
         if picture is not None and fitting.page(picture).fits:
             found = Opened(picture, depth, opened | paths)
-            return _filled(fitting, found) if structures(best.picture) < structures(picture) else None
+            return filled(fitting, found) if structures(best.picture) < structures(picture) else None
     return None
 
 

@@ -10,8 +10,7 @@ from fxsummary.drawing.choose import DEEPEST
 from fxsummary.drawing.compose import Picture, compose
 from fxsummary.drawing.element_ids import OPEN
 from fxsummary.drawing.fitting import MOST_ROWS, Fitting
-from fxsummary.drawing.labels import Subject, closed_inside
-from fxsummary.drawing.rows import Composer
+from fxsummary.drawing.labels import closed_inside
 from fxsummary.drawing.svg_page import draw_fragment
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
@@ -94,8 +93,7 @@ def _choices(outline: Outline, depth: int | None) -> Iterator[tuple[str, tuple[l
 def levels_of(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
     """Yield distinct pictures of a module with their depths, in ascending order from ``least``."""
     focus = focused(outline.folded, block)
-    fitting = Fitting(outline.graph, close_small(focus))
-    fitting.rough = Composer(Subject(fitting.folded, outline.graph, outline.totals))  # totals take long: count once
+    fitting = Fitting(outline.graph, close_small(focus), outline.totals)
     before: list[str] = []
     for depth in range(least, min(fitting.nesting(), DEEPEST) + 1):
         picture = compose(outline.graph, fitting.closed(depth), base=path, totals=outline.totals)

@@ -106,7 +106,11 @@ def _shared(symbols: Sequence[int], read: Sequence[Set[Hashable]]) -> dict[int, 
 def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item], int]) -> list[Run]:
     """Return all maximal runs of equal symbols, for the periods that are most frequent."""
     symbols = _symbols(items, sequence, symbol_of)
-    reach = [items.last_reader[each.start] - each.start if each.block is None else None for each in sequence]
+
+    def reach(place: int) -> int | None:
+        item = sequence[place]
+        return items.last_reader[item.start] - item.start if item.block is None else None
+
     lines = Lines([each.source for each in sequence], reach)
     distances: Counter[int] = Counter()
     for length in GRAMS:  # a symbol that occurs several times in a copy hides the period
@@ -128,10 +132,14 @@ def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item
 
 
 class Lines(NamedTuple):
-    """Where operations in a row come from, and how much later their values are last read; None for a block."""
+    """Where operations in a row come from.
+
+    Attributes:
+        reach: returns how much later the value of an operation is last read, 0 if nothing reads it; None for a block.
+    """
 
     sources: Sequence[str]
-    reach: Sequence[int | None]
+    reach: Callable[[int], int | None]
 
 
 def first_of_copy(symbols: Sequence[object], lines: Lines, start: int, period: int, length: int) -> int:
@@ -140,14 +148,15 @@ def first_of_copy(symbols: Sequence[object], lines: Lines, start: int, period: i
     If there is room, that is where the fewest values are read later and the lines of source jump back, as at the start
     of a loop, and where equal symbols end. Values are not counted if there are blocks.
 
-    >>> lines = Lines(["f:1", "f:1", "f:2", "f:1", "f:2", "f:3"], [1, 1, 1, 1, 1, 0])
+    >>> lines = Lines(["f:1", "f:1", "f:2", "f:1", "f:2", "f:3"], [1, 1, 1, 1, 1, 0].__getitem__)
     >>> first_of_copy("aababc", lines, 1, 2, 4), first_of_copy("cbabab", lines, 1, 2, 5)
     (1, 1)
     """
     last = start + period + length % period
+    reach = list(map(lines.reach, range(start, last if length % period else start)))
     read_later = [0] * (length % period + 2)  # of the values of the copy before each place
-    for place in range(start, last) if None not in lines.reach[start:last] else ():
-        first, end = max(place + 1, start + period), min(place + min(lines.reach[place] or 0, period), last)
+    for place, far in enumerate(reach if None not in reach else (), start=start):
+        first, end = max(place + 1, start + period), min(place + min(far or 0, period), last)
         if first <= end:
             read_later[first - start - period] += 1
             read_later[end + 1 - start - period] -= 1

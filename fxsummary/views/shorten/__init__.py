@@ -20,8 +20,11 @@ from fxsummary.views.simplify import simplify
 
 
 def without_steps(graph: ModelGraph) -> tuple[ModelGraph, Sequence[Copies]]:
-    """Return the graph with a few steps of each long loop, and the loops; the graph itself is not changed."""
-    if not _has_series(graph):
+    """Return the graph with a few steps of each long loop, and the loops; the graph itself is not changed.
+
+    A graph with a long series of blocks keeps its steps, because `by_few` leaves out most of them.
+    """
+    if not _has_series(graph) or blocks(graph):
         return graph, []
     found = _equal(graph, loops(graph))
     return _shortened(graph, found) if found else graph, found

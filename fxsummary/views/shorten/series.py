@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import eq
 from typing import NamedTuple
@@ -126,7 +127,7 @@ def loops(graph: ModelGraph) -> list[Series]:
             inside = keys[start : start + number]
             labels = [data["label"] for data in map(graph.data, inside)]
             sources = [data["source"] for data in map(graph.data, inside)]
-            reach = [max(map(place.__getitem__, graph.readers(key)), default=place[key]) - place[key] for key in inside]
+            reach = partial(_reach, graph, inside, place)
             for each in longest(_steps(labels, Lines(sources, reach), start, stack)):
                 step = each.size, sources[each.start - start], stack and stack[-1].type
                 found.setdefault(step, []).append(each)
@@ -136,6 +137,12 @@ def loops(graph: ModelGraph) -> list[Series]:
         for alike in found.values()
         for each in alike
     ]
+
+
+def _reach(graph: ModelGraph, keys: Sequence[str], places: Mapping[str, int], number: int) -> int:
+    """Return how much later than an operation its value is last read, 0 if nothing reads it."""
+    key = keys[number]
+    return max(map(places.__getitem__, graph.readers(key)), default=places[key]) - places[key]
 
 
 def _steps(labels: Sequence[str], lines: Lines, start: int, stack: Stack) -> Iterator[Series]:
