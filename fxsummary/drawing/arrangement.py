@@ -27,6 +27,8 @@ NARROWEST = 0.6
 NARROW_COST, EMPTY_COST, PART_COST = 0.05, 0.4, 0.3
 LEAST_WIDTH = 320.0
 """Width of the contents of a page that its heading needs."""
+FAR = 1.1
+"""How many times as high as its limit a page is that is far too high."""
 SHAPED, SHAPED_HEIGHT = 1.0, 1.35
 """How much a shape that people draw is worth, and how much higher it may be."""
 WHOLE_HEIGHT, MUCH_LESS = 1.1, 0.8
@@ -98,6 +100,11 @@ class Page:
         return self.width <= self.format.width and self.height <= self.tallest
 
     @property
+    def is_far_too_high(self) -> bool:
+        """Whether its height is far beyond its limit."""
+        return self.height > FAR * self.tallest
+
+    @property
     def tallest(self) -> float:
         """Its maximum height: more for a shape that people draw, and for a column that is smaller than its parts."""
         return self.format.height * (SHAPED_HEIGHT if self.shaped else WHOLE_HEIGHT if self.whole else 1.0)
@@ -165,7 +172,7 @@ class _Search:
         last = self.form.steps[-1]
         self._try(_Attempt(last, most))
         narrowest = self.found[_Attempt(last, most)]
-        if _is_hopeless(narrowest):
+        if _is_hopeless(narrowest) or self._is_far_too_high(narrowest):
             return
         fewest = 2 if most > 1 and self._is_too_high else 1
         fitting = [parts for parts in range(fewest, most + 1) if self._try(_Attempt(last, parts))]
@@ -182,6 +189,11 @@ class _Search:
         found = next(iter(self.found.values()))
         page = found.page
         return page.height > page.tallest and page.parts == 1 and not page.shaped and found.rooms[1] == float("inf")
+
+    def _is_far_too_high(self, narrowest: Arrangement) -> bool:
+        """Return whether most parts with the fewest texts are far too high, though branches have room."""
+        whole = next(iter(self.found.values())).layout.uncut
+        return narrowest.page.is_far_too_high and narrowest.layout.uncut[1] < FAR * whole[1]
 
     def _try_in_turn(self, attempts: Iterable[_Attempt]) -> None:
         """Make the attempts not made yet until one fits."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fxsummary.drawing.compose import PLAIN, Picture, set_texts
 from fxsummary.drawing.fitting import MOST_IN_A_ROW, MOST_ROWS, UNSEEN, Fitting, detail, needs_too_many_rows
 from fxsummary.drawing.labels import tips_of
@@ -63,7 +61,7 @@ def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
     """Return the best picture of a view; cheap operations share rows if it then fits, or shows more of the cost."""
     found = best(fitting)
     if not fitting.fits(found.picture) or fitting.hides_much(found.picture):
-        joined = replace(fitting, joins=True)
+        joined = fitting.joined()
         other = best(joined)
         if other.picture.rows >= LEAST_ROWS and _is_better(joined, other.picture, fitting, found.picture):
             fitting, found = joined, other
@@ -112,7 +110,7 @@ def _best_depth(fitting: Fitting) -> tuple[Picture, int]:
         if best is not None and detail(picture) - LEAST_COST < fitting.value(best[0]):
             continue
         picture = fitting.tightened(picture)
-        fits = fitting.page(picture).fits
+        fits = fitting.fits(picture)
         if best is None or fits or fitting.value(picture) > fitting.value(best[0]) + 1e-9:
             best = picture, depth
         if fits:

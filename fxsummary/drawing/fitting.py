@@ -57,6 +57,10 @@ class Fitting:
         """Builder used to count the rows that operations take."""
         return Composer(Subject(self.folded, self.whole, self.totals))
 
+    def joined(self) -> Fitting:
+        """Return the fitting in which neighbouring operations without weights or FLOPs share a row."""
+        return replace(self, folded=close_loops(self.folded), joins=True, blocks={})
+
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
         """Return the picture of a view of the folded graph, composed once for the same nodes."""
         key = tight, *graph
@@ -91,7 +95,7 @@ class Fitting:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
         graph = close_blocks(self.folded, closes, self.blocks)
-        return join_cheap(close_loops(graph)) if self.joins else graph
+        return join_cheap(graph) if self.joins else graph
 
     def _is_one_row(self, block: Block) -> bool:
         keys = tuple(islice(block.operations(), MOST_IN_A_ROW + 1))

@@ -25,7 +25,7 @@ class Opened(NamedTuple):
 
     Attributes:
         depth: number of levels; paths: of the blocks.
-        too_many: the fewest rows of a picture with more blocks that did not fit.
+        too_many: the fewest rows of a picture with more blocks that was far too high.
     """
 
     picture: Picture
@@ -66,8 +66,9 @@ def _with(fitting: Fitting, best: Opened, blocks: Sequence[str]) -> Opened:
     picture = fitting.attempt(fitting.closed(best.depth, paths), best.too_many) if paths != best.paths else None
     if picture is None:
         return best
-    if not fitting.page(picture).fits:
-        return best._replace(too_many=picture.rows)
+    page = fitting.page(picture)
+    if not page.fits:
+        return best._replace(too_many=picture.rows) if page.is_far_too_high else best
     is_better = fitting.value(picture) > fitting.value(best.picture)
     return best._replace(picture=picture, paths=paths) if is_better else best
 
@@ -78,24 +79,27 @@ def with_structures(fitting: Fitting, best: Opened) -> Opened:
     A picture with a shape that people draw, such as a U, needs no other structure.
     """
     page = fitting.page(best.picture)
-    if page.fits and not page.shaped:
-        for chain in islice(hidden_structures(fitting.folded, best.picture, fitting.least_flops), MOST_KINDS):
-            found = _with_chain(fitting, best, chain)
-            if found and _shows_more(fitting, found.picture, best.picture):
-                best = found
-    return best
+    if not page.fits or page.shaped:
+        return best
+    found = best
+    for chain in islice(hidden_structures(fitting.folded, best.picture, fitting.least_flops), MOST_KINDS):
+        found = _with_chain(fitting, found, chain)
+    if found is best:
+        return best
+    found = filled(fitting, found)
+    return found if _shows_more(fitting, found.picture, best.picture) else best
 
 
-def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opened | None:
-    """Return a picture with the last of nested blocks open, and what else fits, with as much as possible around it."""
+def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opened:
+    """Return a picture with the last of nested blocks open, with as much as possible around it, if that fits."""
     paths = frozenset(block.path for block in chain[1:])
     starts = [(best.depth, best.paths), *((depth, frozenset[str]()) for depth in range(best.depth, 0, -1))]
     for depth, opened in starts:
         picture = fitting.attempt(fitting.closed(depth, opened | paths))
         if picture is not None and fitting.page(picture).fits:
-            found = Opened(picture, depth, opened | paths)
-            return filled(fitting, found) if structures(best.picture) < structures(picture) else None
-    return None
+            has_more = structures(best.picture) < structures(picture)
+            return Opened(picture, depth, opened | paths) if has_more else best
+    return best
 
 
 def _shows_more(fitting: Fitting, picture: Picture, other: Picture) -> bool:
