@@ -15,7 +15,7 @@ from fxsummary.drawing.rows import Composer
 from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import Closed, close_blocks
+from fxsummary.views.depth import Closing
 from fxsummary.views.dissolve import WRAPPERS
 from fxsummary.views.joined import join_cheap
 from fxsummary.views.loops import close_loops
@@ -40,7 +40,7 @@ class Fitting:
         whole: the captured graph; folded: the graph drawn if everything is open; totals: those of the captured graph.
         look: look of the pictures.
         joins: whether neighbouring operations without weights or FLOPs share a row.
-        one_row: whether operations fit in one row; blocks: memo of closed blocks; pictures: memo of pictures.
+        one_row: whether operations fit in one row; pictures: memo of pictures.
     """
 
     whole: ModelGraph
@@ -49,7 +49,6 @@ class Fitting:
     look: Look = PLAIN
     joins: bool = False
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
-    blocks: Closed = field(default_factory=dict)
     pictures: dict[tuple[str | bool, ...], Picture] = field(default_factory=dict)
 
     @cached_property
@@ -57,9 +56,14 @@ class Fitting:
         """Builder used to count the rows that operations take."""
         return Composer(Subject(self.folded, self.whole, self.totals))
 
+    @cached_property
+    def closing(self) -> Closing:
+        """Closes blocks of the folded graph."""
+        return Closing(self.folded)
+
     def joined(self) -> Fitting:
         """Return the fitting in which neighbouring operations without weights or FLOPs share a row."""
-        return replace(self, folded=close_loops(self.folded), joins=True, blocks={})
+        return replace(self, folded=close_loops(self.folded), joins=True)
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
         """Return the picture of a view of the folded graph, composed once for the same nodes."""
@@ -94,7 +98,7 @@ class Fitting:
         def closes(block: Block, level: int) -> bool:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
-        graph = close_blocks(self.folded, closes, self.blocks)
+        graph = self.closing.close(closes)
         return join_cheap(graph) if self.joins else graph
 
     def _is_one_row(self, block: Block) -> bool:

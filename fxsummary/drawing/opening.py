@@ -56,7 +56,7 @@ def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
 def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
     """Return whether no block is open that has the class and the number of operations of a closed one."""
     kinds = {data["target"]: (data["label"], data["closed"]) for data in picture.closed_nodes()}
-    blocks = [fitting.blocks.get(block.call) for block in block_tree(picture.graph).walk()]
+    blocks = [fitting.closing.closed.get(block.call) for block in block_tree(picture.graph).walk()]
     return all((data["label"], data["closed"]) != kinds.get(path) for data in blocks if data is not None)
 
 

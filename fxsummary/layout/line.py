@@ -7,6 +7,7 @@ the fourth in a bundle, is not drawn: its value is named at both ends.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 from fxsummary.layout.arcs import Arc, Lane, Line, Stop
@@ -127,7 +128,9 @@ class _Choice:
         start, end = arc.span
         number, lane, cells = len(self.kept), arc.lane, arc.cells
         legs = self.legs.get(lane, 0)
-        if legs >= MOST_LEGS or any(self._is_full(self.near.get(at, ()), lane) for at in cells):
+        most = 2 * MOST_LANES
+        crowded = (near for at in cells if len(near := self.near.get(at, ())) >= most)
+        if legs >= MOST_LEGS or any(len({self.kept[each].lane for each in near} | {lane}) > most for near in crowded):
             return False
         around = {n for at in (*cells[:1], *cells[-1:]) for n in self.near.get(at, ())}
         wanted: dict[int, int] = {}
@@ -147,10 +150,6 @@ class _Choice:
         for at in cells:
             self.near.setdefault(at, []).append(number)
         return True
-
-    def _is_full(self, near: Sequence[int], lane: Lane) -> bool:
-        most = 2 * MOST_LANES
-        return len(near) >= most and len({self.kept[number].lane for number in near} | {lane}) > most
 
     def root(self, number: int) -> tuple[int, int]:
         """Return the number that represents the set of an arc, and whether the arc is on its other side."""
@@ -181,6 +180,7 @@ class _Sides:
 
     Attributes:
         entries: number of wires at each side of a stop; blocked: sides with a box; lanes: the lanes beside each cell.
+        crossed: places on the spine where a wire to another column is on a side, in order.
     """
 
     def __init__(self, line: Line) -> None:
@@ -188,6 +188,7 @@ class _Sides:
         self.entries: dict[tuple[int, int], int] = {}
         self.blocked: set[tuple[int, int]] = set()
         self.lanes: dict[tuple[int, int], set[Lane]] = {}
+        self.crossed = {turn: sorted(at for at, side in line.blocked if side == turn) for turn in (LEFT, RIGHT)}
         self.boxes: dict[str, int] = {}
         for at, stop in enumerate(line.stops):
             for side, box in stop.unit.beside:
@@ -215,8 +216,9 @@ class _Sides:
         """Return whether an arc would cross a wire between columns, or run through a box beside its target."""
         if arc.box is None and (arc.head, side) in self.blocked:
             return True
-        start, end = arc.span
-        return any(side == each and start < at <= end for at, each in self.line.blocked)
+        (start, end), places = arc.span, self.crossed[side]
+        first = bisect_right(places, start)
+        return first < len(places) and places[first] <= end
 
     def _take(self, arc: Arc) -> None:
         lane, lanes = arc.lane, [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]

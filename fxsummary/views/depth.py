@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from itertools import accumulate, islice
 from operator import index
 
@@ -71,43 +72,60 @@ def is_small_activation(graph: ModelGraph, block: Block) -> bool:
     return plain and len(sources) == 1 and "activation" in kinds and kinds <= {"activation", "arithmetic"}
 
 
-Closed = dict["ModuleCall | None", NodeData]
-"""Closed blocks of one graph by their calls."""
-
-
-def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: Closed | None = None) -> ModelGraph:
+def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> ModelGraph:
     """Replace each outermost block for which ``closes(block, level)`` is true by one node.
 
     The model itself is level 0, the blocks directly in it are level 1. A repeated pattern of several blocks does not
-    count as a level and is never closed as a whole. Pass a ``memo`` to close blocks of the same graph repeatedly.
+    count as a level and is never closed as a whole.
     """
-    memo = {} if memo is None else memo
-    root = block_tree(graph)
-    closed: dict[str, tuple[Block, list[str]]] = {}
-    for block in _chosen(root, closes):
-        if keys := _inside(graph, block):
-            closed[_name(graph, block, closed)] = block, keys
-    if not closed:
-        return graph
-    node_of = {key: name for name, (_, keys) in closed.items() for key in keys}
-    nodes: dict[str, NodeData] = {}
-    for key, data in graph.nodes(data=True):
-        name = node_of.get(key, key)
-        if name == key:
-            nodes[key] = data.copy()
-        elif name not in nodes:
-            block, keys = closed[name]
-            if block.call not in memo:
-                memo[block.call] = _closed(graph, block, keys, block.copies)
-            nodes[name] = memo[block.call].copy()
-    remarks = shared_with_others(graph)
-    for name, (block, _) in closed.items():
-        if not block.again and (remark := remarks.get(block.path)):
-            nodes[name]["shared"] = remark
-    result = graph.derived((), ())
-    result.fill(nodes.items(), ())
-    add_edges(result, graph, node_of)
-    return result
+    return Closing(graph).close(closes)
+
+
+class Closing:
+    """Closes blocks of one graph, each way from scratch.
+
+    Attributes:
+        closed: the nodes of blocks closed so far, by their calls.
+    """
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self.closed: dict[ModuleCall | None, NodeData] = {}
+        self._graph = graph
+        self._root = block_tree(graph)
+
+    def close(self, closes: Callable[[Block, int], bool]) -> ModelGraph:
+        """Return the graph with blocks closed; see `close_blocks`."""
+        graph = self._graph
+        chosen: dict[str, tuple[Block, list[str]]] = {}
+        for block in _chosen(self._root, closes):
+            if keys := _inside(graph, block):
+                chosen[_name(graph, block, chosen)] = block, keys
+        if not chosen:
+            return graph
+        node_of = {key: name for name, (_, keys) in chosen.items() for key in keys}
+        nodes: dict[str, NodeData] = {}
+        for key, data in graph.nodes(data=True):
+            name = node_of.get(key, key)
+            if name == key:
+                nodes[key] = data.copy()
+            elif name not in nodes:
+                nodes[name] = self._closed(*chosen[name]).copy()
+        for name, (block, _) in chosen.items():
+            if not block.again and (remark := self._remarks.get(block.path)):
+                nodes[name]["shared"] = remark
+        result = graph.derived((), ())
+        result.fill(nodes.items(), ())
+        add_edges(result, graph, node_of)
+        return result
+
+    def _closed(self, block: Block, keys: list[str]) -> NodeData:
+        if block.call not in self.closed:
+            self.closed[block.call] = _closed(self._graph, block, keys, block.copies)
+        return self.closed[block.call]
+
+    @cached_property
+    def _remarks(self) -> Mapping[str, str]:
+        return shared_with_others(self._graph)
 
 
 def add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
