@@ -757,6 +757,15 @@ def test_modules_open_in_place_on_both_sides(page_of: Open) -> None:
     assert page.locator("#stage .inside").count() == 0
 
 
+def test_rows_of_the_model_before_are_described_as_they_were(page_of: Open) -> None:
+    page = page_of(sides.compared())
+    page.click("text=Side by side")
+    for side, own, other in ((0, "8→64", "8→128"), (1, "8→128", "8→64")):
+        row = side_row(page, side, own).first
+        for text in (row.get_attribute("aria-label"), row.locator("title").last.text_content()):
+            assert own in text and other not in text and "moved" in text
+
+
 def test_heat_of_both_sides(page_of: Open) -> None:
     """Each side has the colours of its own costs, relative to the largest of both."""
     page = page_of(sides.compared())

@@ -33,7 +33,7 @@ function name(row, thing, tabindex, where) {
   where.things.set(row, thing);
   row.setAttribute("tabindex", tabindex);
   row.setAttribute("role", "button");
-  const lines = describe(thing);
+  const lines = where.isBefore ? described(row, thing) : describe(thing);
   row.setAttribute("aria-label", lines.join(", "));
   const title = document.createElementNS(SVG, "title");
   title.textContent = lines.join("\n");
@@ -47,6 +47,14 @@ function describe({ module, operation }) {
   const costs = [parameters && `${shortParameters(parameters)} parameters`, operation && flops && `${short(flops)} FLOPs`];
   const changed = change !== "same" && change;
   return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs, changed].filter(Boolean).map(clean);
+}
+
+/** Describe something in the model before by the texts of its row: the page has the costs of the model after. */
+function described(row, thing) {
+  const { change } = recordOf(thing);
+  if (["same", "removed"].includes(change)) return describe(thing);
+  const texts = [...row.querySelectorAll("text")].map(({ textContent }) => textContent);
+  return [texts.join(" "), change].filter(Boolean).map(clean);
 }
 
 /** Return the row of something: the focused one if there are several, as an input also has in a module that is open. */

@@ -18,7 +18,7 @@ function showSides() {
     const section = sides.element.children[at];
     const levelOf = (module) => data.sides.inside[at][data.modules.indexOf(module)];
     const [half, note] = [section.querySelector(".stage"), section.querySelector("small")];
-    const pane = { stage: half, note, things: new Map(), keys: new Map(), marks: [], levelOf, costOn: costsOn(at) };
+    const pane = { stage: half, note, things: new Map(), keys: new Map(), marks: [], levelOf, costOn: costsOn(at), isBefore: at === 0 };
     pane.place = placed(level, `sides ${sides.level}`, pane);
     pane.svg = pane.place.element;
     pane.svg.setAttribute("role", "group");
