@@ -204,7 +204,7 @@ def name_of(names: Sequence[str]) -> str:
     """Return the names of several items as one.
 
     >>> name_of(["layers.2", "layers.10", "layers.1"]), name_of(["0.1", "1.0"]), name_of(["fc"])
-    ('layers.1…2, 10', '0.1…1.0', 'fc')
+    ('layers.1, 2, 10', '0.1…1.0', 'fc')
     """
     found = sorted(set(names), key=lambda name: [*map(int, _INTEGER.findall(name))])
     varying = sum(len({*column}) > 1 for column in zip(*map(_INTEGER.findall, found), strict=True))

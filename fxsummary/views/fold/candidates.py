@@ -40,12 +40,13 @@ def with_longer_periods(run: Run) -> Iterator[Run]:
 def free_parts(run: Run, is_free: Sequence[bool], others: Sequence[Run]) -> Iterator[Run]:
     """Yield the parts of a run that no run has taken, nor one of the ``others``.
 
-    It may take those of the others that are inside of it and below half of it.
+    It may take those of the others that are inside of it and below half of it, or half of it if they are two copies.
     """
     free = list(is_free[run.start : run.end])
     for other in others:
         is_inside = run.start <= other.start and other.end <= run.end
-        if not is_inside or 2 * (other.end - other.start) >= run.end - run.start:
+        share = (other.end - other.start) / (run.end - run.start)
+        if not is_inside or share > 0.5 or (share == 0.5 and other.copies > 2):
             taken = range(max(other.start, run.start), min(other.end, run.end))
             free[:] = [each and place not in taken for place, each in enumerate(free, start=run.start)]
     start = run.start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
+from itertools import zip_longest
 from operator import itemgetter
 from typing import Any
 
@@ -79,7 +80,7 @@ class Symbols:
         )
         numbers: list[float] = []
         if data["op"] in ("call_function", "call_method") and data["flops"] == 0:
-            numbers = [number for each in zip(*settings, strict=True) for number in numbers_of(*each)]
+            numbers = [number for each in zip_longest(*settings, fillvalue="") for number in numbers_of(*each)]
             settings = [(NUMBER.sub("#", texts[0]),) for texts in settings]
         alike = [*identity_of(data, (*ignored, *RATES, "each_copy", "multiplicity")), *settings, *each_copy.items()]
         if "change" in data:

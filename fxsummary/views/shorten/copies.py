@@ -56,7 +56,7 @@ class Copies:
 
     def are_equal(self) -> bool:
         """Return whether all copies but the first are equal, and others than the next read all of them alike."""
-        if not self._are_read_alike or not all(data.keys() <= _USUAL for data in self.nodes(1)):
+        if not self._are_read_alike or not all(BLANK.keys() <= data.keys() <= _USUAL for data in self.nodes(1)):
             return False
         looks = (self._values, self._operations, *([self._calls] if self.series.calls else []))
         second = [look(1) for look in looks]
