@@ -185,6 +185,23 @@ class Loop(nn.Module):
         return LOOPS.get(self.way, LOOPS[""])[0](x, found, written)
 
 
+class Heads(nn.Module):
+    """Several loops in one module."""
+
+    def __init__(self, *steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = []
+        for head, steps in enumerate(self.steps):
+            values, state = x[:, head : head + 1].expand(2, 9).exp(), x.sum(1)
+            for number in range(steps):
+                state = torch.tanh(values[:, number] + state) * 2
+            found.append(state)
+        return x + torch.stack(found).sum()
+
+
 LOOPS: dict[str, tuple[Callable[[Tensor, list[Tensor], Tensor], Any], bool]] = {
     "": (lambda x, found, written: x * found[-1].sum(), True),
     "written": (lambda x, found, written: x * written.sum(), True),
@@ -246,6 +263,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
     "every other step": (lambda: Loop("written", range(1, 18, 2)), True),
     "loops in equal blocks": (lambda: Stack([Loop("stacked") for _ in range(9)]), True),
     "loops in two kinds of blocks": (lambda: Stack([Loop("written", range(7 + at % 2)) for at in range(6)]), True),
+    "loops of heads": (lambda: Heads(9, 9, 9), True),
+    "loops of other heads": (lambda: Heads(9, 7, 9), True),
     "loops of one block": (lambda: Stack([Loop("written")] * 3), True),
     **{f"delayed by {read}": (lambda read=read: Delays(read), read < 2) for read in range(4)},
 }

@@ -11,6 +11,7 @@ from typing import Any, cast
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.fold.copies import one_for_all
+from fxsummary.views.fold.items import WRITTEN
 from fxsummary.views.shorten.copies import Copies
 from fxsummary.views.shorten.counted import counted
 from fxsummary.views.shorten.series import FIRST
@@ -34,7 +35,7 @@ def lengthened(
 def _lengthen(folded: ModelGraph, run: Run) -> bool:
     """Add the copies that were left out to a run; return whether that was possible."""
     exits = {reader: each for copies in run.series for reader, each in copies.exits.items()}
-    if _refers_to_copies(folded, run, exits):
+    if _has_own_values(folded, run) or not _renumber(folded, run, exits):
         return False
     times = dict.fromkeys(run.operations, run.count)
     if not all(each.lengthen(folded, times, run.left_out) for each in exits.values()):
@@ -46,15 +47,31 @@ def _lengthen(folded: ModelGraph, run: Run) -> bool:
     return True
 
 
-def _refers_to_copies(folded: ModelGraph, run: Run, exits: Container[str]) -> bool:
-    """Return whether anything but the readers of all copies refers to single ones by their number."""
+def _has_own_values(folded: ModelGraph, run: Run) -> bool:
+    """Return whether copies of an operation read values of their own, one of the two in the run."""
     own_values = folded.graph["own_values"]
     if any(key in run.operations for key, _ in own_values):
         return True
-    if any(start in run.operations for values in own_values.values() for start, _, _ in values):
-        return True
-    read = {reader for reader, _ in folded.graph["copies_read"] if reader not in exits}.difference(run.operations)
-    return any(reader in read for key in run.operations for reader in folded.readers(key))
+    return any(start in run.operations for values in own_values.values() for start, _, _ in values)
+
+
+def _renumber(folded: ModelGraph, run: Run, exits: Container[str]) -> bool:
+    """Adapt the numbers of the copies that others read than the ``exits``: the last ones; return whether they do."""
+    copies_read, count = folded.graph["copies_read"], run.count
+    for key in run.operations:
+        others = (each for each in folded.readers(key) if each not in run.operations and each not in exits)
+        numbered = [
+            (reader, slot)
+            for reader in others
+            for slot in folded.sources(reader)[key]["slots"] or (WRITTEN,)
+            if (reader, slot) in copies_read
+        ]
+        for where in numbered:
+            around, number = divmod(copies_read[where], count)
+            if number != count - 1 or runs_around(folded, key, after=run.name):
+                return False
+            copies_read[where] = (around + 1) * (count + run.left_out) - 1
+    return True
 
 
 # --- blocks ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import eq
@@ -75,15 +75,16 @@ def segments(stacks: Sequence[Stack]) -> list[tuple[Stack, int]]:
     return [(group[0], len(group)) for group in groups]
 
 
-def longest(series: Iterator[Series]) -> list[Series]:
-    """Return the series that saves most, if one is worth the search."""
-    return sorted((each for each in series if each.saves >= LEAST_OPERATIONS), key=lambda each: -each.saves)[:1]
+def longest(series: Iterable[Series]) -> list[Series]:
+    """Return the series that saves most, and those of the same size, if they are worth the search."""
+    found = sorted((each for each in series if each.saves >= LEAST_OPERATIONS), key=lambda each: -each.saves)
+    return [each for each in found if each.size == found[0].size]
 
 
 def blocks(graph: ModelGraph) -> list[Series]:
     """Return the longest series of blocks of the outermost level that has one."""
     stacks = segments([data["module_stack"] for _, data in graph.nodes(data=True)])
-    found = (longest(_blocks(stacks, level)) for level in range(MOST_LEVELS))
+    found = (longest(_blocks(stacks, level))[:1] for level in range(MOST_LEVELS))
     return next(filter(None, found), [])
 
 
@@ -115,9 +116,10 @@ def _blocks(stacks: Sequence[tuple[Stack, int]], level: int) -> Iterator[Series]
 
 
 def loops(graph: ModelGraph) -> list[Series]:
-    """Return the longest series of steps in each module: operations of the same lines of source again and again.
+    """Return the longest series of steps in each module, and those of the same size beside it.
 
-    The same number of steps is left out of all loops with the same lines, so that they stay alike.
+    A step is operations of the same lines of source again. The same number of steps is left out of all loops with the
+    same lines, so that they stay alike.
     """
     keys, start = list(graph), 0
     place = {key: number for number, key in enumerate(keys)}
