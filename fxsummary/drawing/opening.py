@@ -45,12 +45,18 @@ def filled(fitting: Fitting, best: Opened) -> Opened:
 
 
 def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
-    """Open the blocks of a kind if they fit; or the first one if none is open yet, or much of the cost is hidden."""
+    """Open the blocks of a kind if they fit; if not, the first one and its siblings if none is open yet.
+
+    If much of the cost is hidden, only the first one.
+    """
     opened = _with(fitting, best, paths)
     if opened.paths != best.paths or len(paths) == 1:
         return opened
-    is_useful = fitting.hides_much(best.picture) or _is_new(fitting, best.picture, paths[0])
-    return _with(fitting, opened, paths[:1]) if is_useful else opened
+    if fitting.hides_much(best.picture):
+        return _with(fitting, opened, paths[:1])
+    siblings = [path for path in paths if path.rpartition(".")[0] == paths[0].rpartition(".")[0]]
+    is_useful = len(siblings) < len(paths) and _is_new(fitting, best.picture, paths[0])
+    return _with(fitting, opened, siblings) if is_useful else opened
 
 
 def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
