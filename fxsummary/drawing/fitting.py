@@ -7,10 +7,11 @@ from functools import cached_property
 from itertools import islice
 from math import log
 
-from fxsummary.drawing.arrangement import Page, arrange
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.compose import PLAIN, Picture, compose
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import Look
+from fxsummary.drawing.pages import Page
 from fxsummary.drawing.rows import Composer
 from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.modelgraph import ModelGraph, Totals

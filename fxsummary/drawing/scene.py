@@ -139,7 +139,7 @@ class Scene:
         heat: the heat scale, if colours show a cost.
         arranged: its layout, once computed; see `fxsummary.drawing.arrangement`.
         changes: number of operations by change, in a comparison.
-        page: format of the page; see `fxsummary.drawing.arrangement.FORMATS`.
+        page: format of the page; see `fxsummary.drawing.pages.FORMATS`.
         named: number of edges that are drawn as names.
         encoded: key of the item whose value one side of the model gives to the other; "" if there are no two sides.
         loops: values that a step reads from the step before it, from item to item, with their shapes.
