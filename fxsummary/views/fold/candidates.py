@@ -172,10 +172,13 @@ def first_of_copy(symbols: Sequence[object], lines: Lines, start: int, period: i
 
 
 def _jumps_back(before: str, after: str) -> bool:
-    """Return whether a line of source comes earlier in its file than the one before.
+    """Return whether a line of source comes earlier in its file than the one before; False if it has no number.
 
     >>> _jumps_back("net.py:9", "net.py:7"), _jumps_back("net.py:9", "net.py:9"), _jumps_back("net.py:9", "other.py:7")
     (True, False, False)
+    >>> _jumps_back("net.py:a", "net.py:7"), _jumps_back("", "")
+    (False, False)
     """
     (file, _, line), (same, _, next_line) = before.rpartition(":"), after.rpartition(":")
-    return file == same != "" and int(next_line) < int(line)
+    are_numbers = line.isdecimal() and next_line.isdecimal()
+    return file == same and are_numbers and int(next_line) < int(line)
