@@ -239,10 +239,9 @@ autowrapped: Callable[[fx.Tracer], set[int]] = attrgetter("_autowrap_function_id
 
 def insert_node(graph: fx.Graph, node: fx.Node) -> None:
     """Insert a node at the graph's insertion point. Lost without it: speed, as ``create_node`` walks all arguments."""
-    op = node.op
     graph._graph_namespace._obj_to_name[node] = node.name
     graph._insert(node)
-    graph._find_nodes_lookup_table.table[op, node.target if op == "call_function" else None][node] = None
+    graph._find_nodes_lookup_table.table[node.op, node.target if node.op == "call_function" else None][node] = None
     graph._len += 1
 
 

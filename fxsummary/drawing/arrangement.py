@@ -111,7 +111,7 @@ class _Search:
         return page.height > page.tallest and page.parts == 1 and not page.shaped and found.rooms[1] == float("inf")
 
     def _is_far_too_high(self, narrowest: Arrangement) -> bool:
-        """Return whether most parts with the fewest texts are far too high, though branches have room."""
+        """Return whether even the most parts with the fewest texts are far too high, though branches have room."""
         whole = next(iter(self.found.values())).layout.uncut
         return narrowest.page.is_far_too_high and narrowest.layout.uncut[1] < FAR * whole[1]
 

@@ -1,4 +1,4 @@
-"""Draw views of a graph, and say how much they show and whether they fit a page."""
+"""Draws views of a graph, and tells how much they show and whether they fit a page."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
 
 
 class Closing:
-    """Closes blocks of one graph, each way from scratch.
+    """Closes blocks of one graph, as often as needed.
 
     Attributes:
         closed: the nodes of blocks closed so far, by their calls.

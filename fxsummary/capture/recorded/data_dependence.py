@@ -16,7 +16,7 @@ from fxsummary.capture.operations.run import NoDataError, Operations, observe_re
 from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.graph_builder import Call, Writer
 from fxsummary.capture.recorded.real_values import Evaluator, NoValueError, off_meta
-from fxsummary.capture.recorded.tensor_origins import StopRecording
+from fxsummary.capture.recorded.stop import StopRecording
 from fxsummary.capture.recorded.torch_calls import Assemble
 from fxsummary.capture.structures import UNKNOWN, is_limit_of_meta, load
 from fxsummary.graph.spec import map_structure

@@ -28,7 +28,7 @@ from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.calls import Calls
 from fxsummary.capture.recorded.missing_kernels import MissingKernelError
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
-from fxsummary.capture.recorded.tensor_origins import StopRecording
+from fxsummary.capture.recorded.stop import StopRecording
 from fxsummary.capture.restore.heal import heal
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.source import let_go

@@ -16,6 +16,7 @@ from torch import fx, nn
 from fxsummary.capture.module_index import constants, modules_by_path, tensor_names
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
+from fxsummary.capture.recorded.stop import StopRecording
 from fxsummary.capture.results import Storages
 from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
@@ -26,15 +27,6 @@ Place = tuple[tuple[Callable[..., Any], object], ...]
 
 Origin = tuple[fx.Node, Place]
 """The node that returns a tensor, and the place of the tensor in its result."""
-
-
-class StopRecording(BaseException):
-    """The recording cannot continue; the graph so far is kept. It passes through the user's ``except Exception``."""
-
-    def __init__(self, reason: str, source: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.source = source
 
 
 @dataclass(eq=False, slots=True)

@@ -1,8 +1,8 @@
 """Simplify and fold a graph with long series of equal blocks or steps by a few of them, which takes less time.
 
-The first copies and the last ones stay. What becomes of them becomes of the whole series, because all copies
-are the same but for integers that count up, read the same values or those of the copy before, and all of them are read
-alike. If that is not sure, `by_few` returns None.
+The first copies and the last ones stay. What happens to them would happen to the whole series: all copies are the same
+except for integers that count up, they read the same values or those of the copy before, and they are read in the same
+way. If that is not certain, `by_few` returns None.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Copies:
     """The copies of a series in a graph.
 
     Attributes:
-        series: where they are; exits: what others read of all of them, by reader.
+        series: where they are; exits: what operations outside of the series read of every copy, by reader.
     """
 
     def __init__(self, graph: ModelGraph, series: Series, keys: Sequence[str], place: Mapping[str, int]) -> None:
@@ -55,7 +55,7 @@ class Copies:
         return list(map(self._graph.data, self.keys(number)))
 
     def are_equal(self) -> bool:
-        """Return whether all copies but the first are equal, and others than the next read all of them alike."""
+        """Return whether all copies but the first are equal, and whether outside readers treat them alike."""
         if not self._are_read_alike or not all(BLANK.keys() <= data.keys() <= _USUAL for data in self.nodes(1)):
             return False
         looks = (self._values, self._operations, *([self._calls] if self.series.calls else []))

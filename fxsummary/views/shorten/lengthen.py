@@ -1,4 +1,4 @@
-"""Give the runs of a folded graph the number of copies that the whole series have."""
+"""Set the number of copies in a folded graph to that of the whole series."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fxsummary.views.shorten.steps import Members, Run, Steps, runs_around
 def lengthened(
     folded: ModelGraph, members: Members, steps: Sequence[Copies], blocks: Sequence[Copies]
 ) -> ModelGraph | None:
-    """Return the folded graph with the number of copies in the whole series; None if one did not become one run.
+    """Return the folded graph with all copies of each series counted; None if a series did not become one run.
 
     None also if anything refers to single copies. The folded graph is changed.
     """
@@ -48,7 +48,7 @@ def _lengthen(folded: ModelGraph, run: Run) -> bool:
 
 
 def _has_own_values(folded: ModelGraph, run: Run) -> bool:
-    """Return whether copies of an operation read values of their own, one of the two in the run."""
+    """Return whether the copies in a run read values of their own, or are such values for others."""
     own_values = folded.graph["own_values"]
     if any(key in run.operations for key, _ in own_values):
         return True
@@ -56,7 +56,7 @@ def _has_own_values(folded: ModelGraph, run: Run) -> bool:
 
 
 def _renumber(folded: ModelGraph, run: Run, exits: Container[str]) -> bool:
-    """Adapt the numbers of the copies that others read than the ``exits``: the last ones; return whether they do."""
+    """Renumber the last copy for its readers, except for the ``exits``; return False if one reads another copy."""
     copies_read, count = folded.graph["copies_read"], run.count
     for key in run.operations:
         others = (each for each in folded.readers(key) if each not in run.operations and each not in exits)

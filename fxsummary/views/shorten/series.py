@@ -116,9 +116,9 @@ def _blocks(stacks: Sequence[tuple[Stack, int]], level: int) -> Iterator[Series]
 
 
 def loops(graph: ModelGraph) -> list[Series]:
-    """Return the longest series of steps in each module, and those of the same size beside it.
+    """Return the longest loop in each module, and the other loops there whose steps have the same size.
 
-    A step is operations of the same lines of source again. The same number of steps is left out of all loops with the
+    A step repeats the lines of source of the step before. The same number of steps is left out of all loops over the
     same lines, so that they stay alike.
     """
     keys, start = list(graph), 0

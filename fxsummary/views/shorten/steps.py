@@ -24,7 +24,7 @@ Place = tuple[Copies, int, int]
 
 @dataclass(frozen=True)
 class Run:
-    """What series have become: the name of the run, its copies, how many to add, its operations, and the series."""
+    """The run that series became: its name, its copies, how many to add, its operations, and the series."""
 
     name: Name
     count: int
@@ -64,7 +64,7 @@ class Steps:
             yield None
 
     def restore_settings(self) -> bool:
-        """Give operations of the last steps outside of the runs their own settings; return whether that is possible."""
+        """Restore the settings of the last steps that are outside of the runs; return whether that is possible."""
         inside = {key for run in self._runs.values() for key in run}
         for key in self._members.keys() - inside:
             data = self._folded.data(key)
