@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
@@ -18,11 +18,16 @@ from fxsummary import ModelGraph
 from fxsummary.drawing import arrangement, choose
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.choose import LEAST_ROWS
-from fxsummary.drawing.fitting import MOST_ROWS, Fitting
+from fxsummary.drawing.compose import Picture
+from fxsummary.drawing.fitting import MOST_IN_A_ROW, MOST_ROWS, Fitting
+from fxsummary.drawing.labels import LONGEST_PATH, short
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.structure import hidden_structures, structures
 from fxsummary.drawing.unseen import unseen_flops
+from fxsummary.exporters.svg import to_svg
+from fxsummary.graph.pictures import Fold
 from fxsummary.graph.records import over_copies
+from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import UNREAD, block_tree
 from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import shown
@@ -123,23 +128,73 @@ def test_a_picture_that_is_too_high_names_the_largest_depth_that_fits() -> None:
     assert picture.excess.endswith("depth=3 fits a page")
 
 
-def test_only_the_first_block_of_a_class_is_open_if_not_all_fit() -> None:
-    picture = choose.picture(graph_of("torchvision.densenet121"), fold="exact")
-    opened = Counter(block.type for block in block_tree(picture.graph).walk())
-    assert opened["_DenseBlock"] == 4 and opened["_DenseLayer"] == 1
-    assert "closed: _DenseLayer; depth=4 shows all" in picture.scene.facts
+@every_model
+def test_siblings_of_one_kind_are_opened_alike_or_named_like_an_open_one(name: str) -> None:
+    check_siblings(picture_of(name), shown(graph_of(name)))
+
+
+@pytest.mark.parametrize("fold", ["exact", False])
+@pytest.mark.parametrize("name", ["densenet121", "swin_t", "resnet50"])
+def test_siblings_that_are_not_folded_are_opened_alike(name: str, fold: Fold) -> None:
+    graph = graph_of(f"torchvision.{name}")
+    check_siblings(choose.picture(graph, fold=fold), shown(graph, fold=fold))
+
+
+def check_siblings(picture: Picture, view: ModelGraph) -> None:
+    """Check that modules of one class with as many operations are open alike, or else named like an open one."""
+    opened = {block.path for block in block_tree(picture.graph).walk() if not block.is_pattern}
+    likes = likes_in(picture)
+    for around in block_tree(view).walk():
+        by_kind: dict[tuple[str, int], list[str]] = {}
+        for block in around.blocks():
+            by_kind.setdefault((block.type, len(list(block.operations()))), []).append(block.path)
+        for (_, operations), paths in by_kind.items():
+            if operations > MOST_IN_A_ROW and not opened.isdisjoint(paths):
+                known = [short(relative_path(path, around.path), LONGEST_PATH) for path in paths if path in opened]
+                assert all(likes[path] in known for path in paths if path in likes)
+
+
+def likes_in(picture: Picture) -> dict[str, str]:
+    """Return what each closed module is like, "" where nothing says so."""
+    rows = {key: row for row in picture.scene.rows() for key in row.keys}
+    closed = {data["target"]: rows[key] for key, data in picture.graph.nodes(data=True) if "closed" in data}
+    return {
+        path: "".join(text.removeprefix("like ") for text, _ in row.chips if text.startswith("like "))
+        for path, row in closed.items()
+    }
+
+
+def test_a_closed_module_like_an_open_one_names_it() -> None:
+    picture = choose.picture(fxsummary.graph(Alternating(), torch.zeros(2, 8)))
+    assert likes_in(picture) == {f"blocks.{number}": "blocks.0" for number in (2, 4, 6)}
+    assert "with the same operations" in to_svg(fxsummary.graph(Alternating(), torch.zeros(2, 8)))
 
 
 class Chain(nn.Module):
     """Linear layers, each of another size, so that none are copies of each other."""
 
-    def __init__(self, size: int, count: int = 60) -> None:
+    def __init__(self, size: int, count: int = 60, last: int | None = None) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(size + number, size + number + 1) for number in range(count)])
+        sizes = [size + number for number in range(count)] + [last or size + count]
+        self.layers = nn.ModuleList([nn.Linear(*ends) for ends in pairwise(sizes)])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for layer in self.layers:
             x = layer(x)
+        return x
+
+
+class Alternating(nn.Module):
+    """Long blocks with others between them, each of another length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        counts = (30, 2, 30, 3, 30, 4, 30)
+        self.blocks = nn.ModuleList([Chain(8, count, 8) for count in counts])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
         return x
 
 

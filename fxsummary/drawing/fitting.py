@@ -13,6 +13,7 @@ from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.pages import Page
 from fxsummary.drawing.rows import Composer
+from fxsummary.drawing.siblings import Siblings
 from fxsummary.drawing.unseen import unseen_flops
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
@@ -62,6 +63,11 @@ class Fitting:
         """Closes blocks of the folded graph."""
         return Closing(self.folded)
 
+    @cached_property
+    def siblings(self) -> Siblings:
+        """The modules of the folded graph, each with its siblings."""
+        return Siblings(self.folded)
+
     def joined(self) -> Fitting:
         """Return the fitting in which neighbouring operations without weights or FLOPs share a row."""
         return replace(self, folded=close_loops(self.folded), joins=True)
@@ -70,7 +76,8 @@ class Fitting:
         """Return the picture of a view of the folded graph, composed once for the same nodes."""
         key = tight, *graph
         if key not in self.pictures:
-            self.pictures[key] = compose(self.whole, graph, tight, look=self.look, totals=self.totals)
+            found = self.pictures[key] = compose(self.whole, graph, tight, look=self.look, totals=self.totals)
+            self.siblings.name_open_ones(found)
         return self.pictures[key]
 
     def fits(self, picture: Picture) -> bool:

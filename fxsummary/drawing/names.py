@@ -12,6 +12,8 @@ NAME = "name"
 """Kind of the chip of a value that comes from elsewhere, or goes there."""
 RETURNED = ("→ output", "reshape")
 """The chip for a value that the model returns, if no edge shows it."""
+LIKE = "like"
+"""Start of the chip of a closed module, before the path of an open one with the same operations."""
 LONGEST, LONG = 18, 10
 MOST_NAMES = 4
 """Maximum number of names in a row, beyond which only the number of further ones is given."""

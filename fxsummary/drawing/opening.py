@@ -45,18 +45,18 @@ def filled(fitting: Fitting, best: Opened) -> Opened:
 
 
 def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
-    """Open the blocks of a kind if they fit; if not, the first one and its siblings if none is open yet.
+    """Open the blocks of a kind if they fit; if not, the first one with its siblings, if that shows a class.
 
-    If much of the cost is hidden, only the first one.
+    If these do not fit either, those with the same operations as another one stay closed.
     """
-    opened = _with(fitting, best, paths)
-    if opened.paths != best.paths or len(paths) == 1:
-        return opened
-    if fitting.hides_much(best.picture):
-        return _with(fitting, opened, paths[:1])
-    siblings = [path for path in paths if path.rpartition(".")[0] == paths[0].rpartition(".")[0]]
-    is_useful = len(siblings) < len(paths) and _is_new(fitting, best.picture, paths[0])
-    return _with(fitting, opened, siblings) if is_useful else opened
+    siblings, depth = fitting.siblings, best.depth
+    every, alike = [frozenset().union(*[siblings.alike(path, depth) for path in some]) for some in (paths, paths[:1])]
+    found = _with(fitting, best, every)
+    if found.paths == best.paths and (fitting.hides_much(best.picture) or _is_new(fitting, best.picture, paths[0])):
+        for fewer in dict.fromkeys((alike, siblings.distinct(paths[0], depth))):
+            if found.paths == best.paths and fewer < every:
+                found = _with(fitting, found, fewer)
+    return found
 
 
 def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
@@ -66,9 +66,9 @@ def _is_new(fitting: Fitting, picture: Picture, path: str) -> bool:
     return all((data["label"], data["closed"]) != kinds.get(path) for data in blocks if data is not None)
 
 
-def _with(fitting: Fitting, best: Opened, blocks: Sequence[str]) -> Opened:
+def _with(fitting: Fitting, best: Opened, blocks: frozenset[str]) -> Opened:
     """Return the picture with more blocks open, if it fits and says more; one with too many rows is not laid out."""
-    paths = best.paths.union(blocks)
+    paths = best.paths | blocks
     picture = fitting.attempt(fitting.closed(best.depth, paths), best.too_many) if paths != best.paths else None
     if picture is None:
         return best
@@ -98,13 +98,15 @@ def with_structures(fitting: Fitting, best: Opened) -> Opened:
 
 def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opened:
     """Return a picture with the last of nested blocks open, with as much as possible around it, if that fits."""
-    paths = frozenset(block.path for block in chain[1:])
+    siblings = fitting.siblings
     starts = [(best.depth, best.paths), *((depth, frozenset[str]()) for depth in range(best.depth, 0, -1))]
     for depth, opened in starts:
-        picture = fitting.attempt(fitting.closed(depth, opened | paths))
-        if picture is not None and fitting.page(picture).fits:
-            has_more = structures(best.picture) < structures(picture)
-            return Opened(picture, depth, opened | paths) if has_more else best
+        for which in (siblings.alike, siblings.distinct):
+            paths = opened.union(*[which(block.path, depth) for block in chain[1:] if not block.is_pattern])
+            picture = fitting.attempt(fitting.closed(depth, paths))
+            if picture is not None and fitting.page(picture).fits:
+                has_more = structures(best.picture) < structures(picture)
+                return Opened(picture, depth, paths) if has_more else best
     return best
 
 

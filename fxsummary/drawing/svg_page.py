@@ -11,7 +11,7 @@ from fxsummary.drawing.finishing import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, element, number, rect, text, tooltip
 from fxsummary.drawing.measure import bar_shown, chip_width
-from fxsummary.drawing.names import NAME
+from fxsummary.drawing.names import LIKE, NAME
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.shapes import GHOST, PEAK, change_mark, chip
@@ -154,6 +154,8 @@ def _legend_entries(scene: Scene, *, loops: bool) -> list[Entry]:
     entries = [Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
     if NAME in kinds:
         entries.append(Entry(NAME, "value from elsewhere, or that goes there, by name"))
+    if any(content.startswith(f"{LIKE} ") for row in rows for content, _ in row.chips):
+        entries.append(_explained(LIKE, "with the same operations; sizes may differ"))
     if loops:
         entries.append(Entry(LOOP, "value for the next step", 26, 11))
     if any(row.ghost for row in rows):
@@ -164,7 +166,7 @@ def _legend_entries(scene: Scene, *, loops: bool) -> list[Entry]:
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         name = "parameters, + those of its norm" if any(" + " in row.parameters for row in rows) else "parameters"
         name = "parameters; with a sign, their change" if scene.changes else name
-        entries.append(Entry(_NUMBER, name, text_width(_NUMBER, 10.5, bold=True) + 5, 13))
+        entries.append(_explained(_NUMBER, name))
     for change, times in scene.changes.items():
         if SIGNS[change] and (times or any(group.change == change for group in groups)):
             entries.append(Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
@@ -179,7 +181,12 @@ def _legend_entries(scene: Scene, *, loops: bool) -> list[Entry]:
     names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
     marks = marks_in(texts, repeated=repeated)
-    return entries + [Entry(mark, names[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
+    return entries + [_explained(mark, names[mark]) for mark in marks]
+
+
+def _explained(mark: str, name: str) -> Entry:
+    """Return the entry of a mark in texts."""
+    return Entry(mark, name, text_width(mark, 10.5, bold=True) + 5, 13)
 
 
 _NUMBER = "n"
@@ -207,7 +214,7 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
         return element("path", d=f"M{number(x)} {number(y - 3)}H{number(x + 20)}", class_="sk")
     if kind == "heat":
         return "".join(_heat_swatch(step, x, y) for step in range(HEAT_STEPS))
-    if kind in MARKS_WITH_SHARES or kind == _NUMBER:
+    if kind in MARKS_WITH_SHARES or kind in (_NUMBER, LIKE):
         return text(x, y + 1, kind, 10.5, "mu", **BOLD)
     if kind == PEAK:
         return chip(x, y - 10.5, PEAK, PEAK)

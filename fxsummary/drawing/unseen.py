@@ -29,14 +29,13 @@ def closed_kinds(graph: ModelGraph, picture: Picture, level: int) -> list[tuple[
     pending = [(block_tree(graph), 0)]
     while pending:
         block, at = pending.pop()
-        data = closed.get(block.path) if block.call is not None else None
+        data = closed.get(block.path) if not block.is_pattern else None
         if data is not None and at == level:
             kind = data["label"], data["closed"]
             paths.setdefault(kind, []).append(block.path)
             flops[kind] += over_copies(data, "flops")
-        elif at < level:
-            below = at + (block.call is not None or at == 0)
-            pending += [(inner, below) for inner in reversed(list(block.blocks()))]
+        elif at < level or block.is_pattern:
+            pending += [(inner, at + (not block.is_pattern)) for inner in reversed(list(block.blocks()))]
     return [(paths[kind], number) for kind, number in flops.most_common()]
 
 
