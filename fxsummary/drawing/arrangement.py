@@ -68,6 +68,7 @@ class _Search:
         self.scene, self.form, self.texts = scene, FORMATS[scene.page], Texts(scene)
         self.found: dict[_Attempt, Arrangement] = {}
         self.looks: dict[int, list[object]] = {}
+        self.measured: dict[int, Measured] = {}
 
     def run(self) -> Arrangement:
         """Return the best arrangement, with the scene as it needs it."""
@@ -128,7 +129,7 @@ class _Search:
         found = self._same(attempt)
         if found is None:
             self._narrow(attempt)
-            found = _laid_out(self.scene, self.form, attempt)
+            found = _laid_out(self.scene, self.form, attempt, self.measured.pop(attempt.steps, None))
         if found.layout.uneven:
             return self._try(attempt._replace(shaped=False))
         self.found[attempt] = found
@@ -154,7 +155,8 @@ class _Search:
         if steps not in self.looks:
             self._narrow(_Attempt(steps))
             names = [(row.label, row.path) for row in self.scene.rows()]
-            sizes = [(box.width, box.height, box.header) for _, box in walk(measure(self.scene).root)]
+            self.measured[steps] = measure(self.scene)
+            sizes = [(box.width, box.height, box.header) for _, box in walk(self.measured[steps].root)]
             self.looks[steps] = [*names, *sizes]
         return self.looks[steps]
 
@@ -193,12 +195,13 @@ def _room(limits: Limits, attempt: _Attempt) -> float:
     return limits.width if attempt.parts == 1 else limits.width / attempt.parts - GUTTER
 
 
-def _laid_out(scene: Scene, form: Format, attempt: _Attempt) -> Arrangement:
+def _laid_out(scene: Scene, form: Format, attempt: _Attempt, measured: Measured | None) -> Arrangement:
+    """Return the arrangement of an attempt, for which the scene may be ``measured`` already."""
     limits = _limits(scene, form)
     named = list[list[Edge]]()
     rooms = 0.0, float("inf")
     while True:
-        measured = measure(scene)
+        measured = measured or measure(scene)
         planned = _planned(scene, measured, _room(limits, attempt), shaped=attempt.shaped)
         rooms = max(rooms[0], planned.rooms[0]), min(rooms[1], planned.rooms[1])
         if not planned.named:
@@ -210,6 +213,7 @@ def _laid_out(scene: Scene, form: Format, attempt: _Attempt) -> Arrangement:
                 break
         named.append(planned.named or layout.named)
         name_edges(scene, named[-1])
+        measured = None
     layout = turned_back(layout) if scene.direction == "LR" else layout
     filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
     size = layout.width + AROUND, layout.height + HEAD

@@ -94,7 +94,7 @@ def _cut_outputs(root: Block, graph: ModelGraph, rough: Composer) -> tuple[list[
     Return the remaining edges, and the sources of the removed ones, whose rows must show that the model returns
     them. Only sources that are drawn as rows or signs can. At least one edge to an output stays.
     """
-    edges = list(graph.edges)
+    edges = [(source, target) for source, target, _ in graph.links()]
     ends = [edge for edge in edges if graph.nodes[edge[1]]["op"] == "output"]
     deep = {
         item for chain in root.chains() if len(chain) >= DEEP and all(block.repeat == 1 for block in chain)
@@ -102,7 +102,9 @@ def _cut_outputs(root: Block, graph: ModelGraph, rough: Composer) -> tuple[list[
         if isinstance(item, str)
     }  # fmt: skip
     inside = [
-        edge for edge in ends if edge[0] in deep or graph.edges[edge].get("each") or len(graph.readers(edge[0])) > 1
+        edge
+        for edge in ends
+        if edge[0] in deep or graph.sources(edge[1])[edge[0]].get("each") or len(graph.readers(edge[0])) > 1
     ]
     cut = {edge for edge in inside if rough.form(edge[0]) in ("stack", "sign")}
     if len(cut) == len(ends) and ends:

@@ -41,16 +41,17 @@ class Fitting:
     Attributes:
         whole: the captured graph; folded: the graph drawn if everything is open; totals: those of the captured graph.
         look: look of the pictures.
-        joins: whether neighbouring operations without weights or FLOPs share a row.
-        one_row: whether operations fit in one row; pictures: memo of pictures.
+        plain: the fitting with a row for each operation, if neighbours without weights or FLOPs share one in this one.
+        one_row: whether operations fit in one row; views, pictures: those made so far.
     """
 
     whole: ModelGraph
     folded: ModelGraph
     totals: Totals
     look: Look = PLAIN
-    joins: bool = False
+    plain: Fitting | None = None
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    views: dict[tuple[int, frozenset[str]], ModelGraph] = field(default_factory=dict)
     pictures: dict[tuple[str | bool, ...], Picture] = field(default_factory=dict)
 
     @cached_property
@@ -70,7 +71,12 @@ class Fitting:
 
     def joined(self) -> Fitting:
         """Return the fitting in which neighbouring operations without weights or FLOPs share a row."""
-        return replace(self, folded=close_loops(self.folded), joins=True)
+        return replace(self, folded=close_loops(self.folded), plain=self, views={})
+
+    @property
+    def joins(self) -> bool:
+        """Whether neighbouring operations without weights or FLOPs share a row."""
+        return self.plain is not None
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
         """Return the picture of a view of the folded graph, composed once for the same nodes."""
@@ -89,7 +95,7 @@ class Fitting:
         page = self.page(picture)
         if page.fits:
             return
-        plain = replace(self, joins=False)
+        plain = self.plain or self
         smaller = range(min(depth, self.nesting()) - 1, 0, -1)
         fitting = next((each for each in smaller if self.page(plain.compose(plain.closed(each))).fits), 0)
         wide = page.width > page.format.width
@@ -106,8 +112,11 @@ class Fitting:
         def closes(block: Block, level: int) -> bool:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
-        graph = self.closing.close(closes)
-        return join_cheap(graph) if self.joins else graph
+        key = depth, opened
+        if key not in self.views:
+            graph = self.closing.close(closes)
+            self.views[key] = join_cheap(graph) if self.joins else graph
+        return self.views[key]
 
     def _is_one_row(self, block: Block) -> bool:
         keys = tuple(islice(block.operations(), MOST_IN_A_ROW + 1))

@@ -100,13 +100,14 @@ def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opene
     """Return a picture with the last of nested blocks open, with as much as possible around it, if that fits."""
     siblings = fitting.siblings
     starts = [(best.depth, best.paths), *((depth, frozenset[str]()) for depth in range(best.depth, 0, -1))]
+    modules = [block.path for block in chain[1:] if not block.is_pattern]
     for depth, opened in starts:
         for which in (siblings.alike, siblings.distinct):
-            paths = opened.union(*[which(block.path, depth) for block in chain[1:] if not block.is_pattern])
+            paths = opened.union(*[which(path, depth) for path in modules])
             picture = fitting.attempt(fitting.closed(depth, paths))
             if picture is not None and fitting.page(picture).fits:
                 has_more = structures(best.picture) < structures(picture)
-                return Opened(picture, depth, paths) if has_more else best
+                return best._replace(picture=picture, depth=depth, paths=paths) if has_more else best
     return best
 
 

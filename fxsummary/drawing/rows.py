@@ -46,7 +46,7 @@ class Composer:
         self.nodes: dict[str, NodeData] = dict(subject.graph.nodes(data=True))
         self.cards, self.chips = cards, chips
         self.dataflow = subject.graph.captured_by != "modules"
-        self.edges = list(subject.graph.edges if edges is None else edges)
+        self.edges = [(source, target) for source, target, _ in subject.graph.links()] if edges is None else edges
         self.before: dict[str, list[str]] = {}
         self.after: dict[str, list[str]] = {}
         self.named: dict[str, list[str]] = {}

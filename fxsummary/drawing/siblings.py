@@ -21,6 +21,11 @@ class Siblings:
         self._root = block_tree(graph)
         chains = [chain for chain in self._root.chains() if not chain[-1].is_pattern]
         self._known: dict[int, Hashable] = {}
+        self._counts: dict[int, int] = {}
+        for block in reversed([*self._root.walk()]):
+            self._counts[id(block)] = sum(
+                1 if isinstance(each, str) else self._counts[id(each)] for each in block.items
+            )
         self._chains = {chain[-1].path: chain for chain in reversed(chains)}
 
     def alike(self, path: str, depth: int) -> frozenset[str]:
@@ -60,8 +65,8 @@ class Siblings:
         start = sum(level <= depth for level in levels)
         every = distinct = [chain[start - 1]]
         for block in chain[start:]:
-            every = [each for around in every for each in _of_kind(block, around)]
-            distinct = [each for around in distinct for each in self._first(_of_kind(block, around))]
+            every = [each for around in every for each in self._of_kind(block, around)]
+            distinct = [each for around in distinct for each in self._first(self._of_kind(block, around))]
         return every, distinct
 
     def _first(self, blocks: list[Block]) -> list[Block]:
@@ -78,12 +83,7 @@ class Siblings:
             self._known[id(block)] = block.type, *zip(labels, times, reads, strict=True)
         return self._known[id(block)]
 
-
-def _of_kind(block: Block, around: Block) -> list[Block]:
-    """Return the blocks directly in one that are of the same kind as another."""
-    kind = _kind(block)
-    return [each for each in around.blocks() if _kind(each) == kind]
-
-
-def _kind(block: Block) -> tuple[str, int]:
-    return block.type, sum(1 for _ in block.operations())
+    def _of_kind(self, block: Block, around: Block) -> list[Block]:
+        """Return the blocks directly in one that have the class and the number of operations of another."""
+        kind, counts = (block.type, self._counts[id(block)]), self._counts
+        return [each for each in around.blocks() if (each.type, counts[id(each)]) == kind]

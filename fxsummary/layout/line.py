@@ -110,8 +110,8 @@ class _Choice:
     """The arcs that can be drawn without a crossing, in sets whose sides depend on each other.
 
     Attributes:
-        kept: the arcs; link: for each another one, and whether that is on the other side. The first is on the right,
-            and no arc of the line.
+        kept: the arcs, with their lanes and spans; link: for each another one, and whether that is on the other side.
+            The first is on the right, and no arc of the line.
         boxes: sides of the boxes beside stops.
         near: numbers of the arcs over each cell; legs: number of targets of each lane.
     """
@@ -119,18 +119,17 @@ class _Choice:
     def __init__(self, boxes: Mapping[str, int]) -> None:
         self.boxes = boxes
         self.kept = [Arc("", "", 0, 0)]
+        self.lanes: list[Lane] = [self.kept[0].lane]
+        self.spans = [self.kept[0].span]
         self.link = [(0, 0)]
         self.near: dict[int, list[int]] = {}
         self.legs: dict[Lane, int] = {}
 
     def takes(self, arc: Arc) -> bool:
         """Keep an arc, unless it cannot be drawn."""
-        start, end = arc.span
-        number, lane, cells = len(self.kept), arc.lane, arc.cells
+        span, lane, cells, number = arc.span, arc.lane, arc.cells, len(self.kept)
         legs = self.legs.get(lane, 0)
-        most = 2 * MOST_LANES
-        crowded = (near for at in cells if len(near := self.near.get(at, ())) >= most)
-        if legs >= MOST_LEGS or any(len({self.kept[each].lane for each in near} | {lane}) > most for near in crowded):
+        if legs >= MOST_LEGS or any(self._is_crowded(at, lane) for at in cells):
             return False
         around = {n for at in (*cells[:1], *cells[-1:]) for n in self.near.get(at, ())}
         wanted: dict[int, int] = {}
@@ -138,11 +137,13 @@ class _Choice:
             root, parity = self.root(0)
             wanted[root] = parity ^ (self.boxes[arc.box.key] == RIGHT)
         for rival in sorted(around):
-            if _cross(self.kept[rival].span, (start, end)):
+            if _cross(self.spans[rival], span):
                 root, parity = self.root(rival)
                 if wanted.setdefault(root, parity) != parity:
                     return False
         self.kept.append(arc)
+        self.lanes.append(lane)
+        self.spans.append(span)
         self.link.append((number, 0))
         self.legs[lane] = legs + 1
         for root, parity in wanted.items():
@@ -150,6 +151,11 @@ class _Choice:
         for at in cells:
             self.near.setdefault(at, []).append(number)
         return True
+
+    def _is_crowded(self, cell: int, lane: Lane) -> bool:
+        """Return whether there are too many lanes over a cell for one more."""
+        near = self.near.get(cell, ())
+        return len(near) >= 2 * MOST_LANES and len({lane, *map(self.lanes.__getitem__, near)}) > 2 * MOST_LANES
 
     def root(self, number: int) -> tuple[int, int]:
         """Return the number that represents the set of an arc, and whether the arc is on its other side."""
@@ -209,7 +215,7 @@ class _Sides:
             return 0 if self.boxes[arc.box.key] == side else WRONG
         if self._is_blocked(arc, side):
             return BLOCKED
-        crowd = max(len(self.lanes.get((at, side), ())) for at in arc.cells)
+        crowd = max([len(self.lanes.get((at, side), ())) for at in arc.cells])
         return 10 * self.entries.get((arc.head, side), 0) + 100 * max(0, crowd + 1 - MOST_LANES) + crowd
 
     def _is_blocked(self, arc: Arc, side: int) -> bool:

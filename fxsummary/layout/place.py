@@ -73,7 +73,6 @@ class _Placer:
     def __init__(self, lines: Lines, spacing: Spacing) -> None:
         self.lines, self.flow, self.spacing, self.uneven = lines, lines.flow, spacing, False
         self.bodies: dict[Unit, Body] = {}
-        self.kinds = {"parts": self._parts, "branches": self._branches, "sides": self._sides, "bend": self._bend}
 
     def column(
         self,
@@ -92,7 +91,7 @@ class _Placer:
 
     def _inside(self, unit: Unit) -> Body:
         if unit not in self.bodies:
-            self.bodies[unit] = self.kinds[unit.kind](unit)
+            self.bodies[unit] = _BODIES[unit.kind](self, unit)
         return self.bodies[unit]
 
     def lay(self, units: list[Unit], incoming: Sequence[Edge] = (), outgoing: Sequence[Edge] = ()) -> Body:
@@ -142,6 +141,10 @@ class _Placer:
             self.lay(branch.units, into, out) for branch, into, out in zip(unit.units, incoming, outgoing, strict=True)
         ]
         return next_to_each_other(bodies, incoming, outgoing, self.spacing)
+
+
+_BODIES = {"parts": _Placer._parts, "branches": _Placer._branches, "sides": _Placer._sides, "bend": _Placer._bend}
+"""How units with other units inside are laid out, by kind; not in `_Placer`, so that this is no reference cycle."""
 
 
 def _incoming(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:

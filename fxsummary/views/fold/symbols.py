@@ -57,7 +57,9 @@ class Symbols:
         """Return the symbol of an operation and the numbers that it leaves out; the same object if all is equal."""
         if data["op"] in ("placeholder", "output"):
             return self.intern((key, "is one of a kind")), ()
-        found: Hashable = id(data["outputs"]), data["label"], _settings(data), _others(data), self._read(data)
+        outputs = data["outputs"]
+        result = outputs if isinstance(outputs, TensorSpec) else id(outputs)
+        found: Hashable = result, data["label"], _settings(data), _others(data), self._read(data)
         if "change" in data or "each_copy" in data or NODE.added:
             found = key
         known = self._operations.get(found)

@@ -57,12 +57,12 @@ def _equal(graph: ModelGraph, series: Sequence[Series]) -> list[Copies]:
     """Return those series whose copies are equal; no operation reads all copies of two of them."""
     if not series:
         return []
-    keys = list(graph)
+    keys, nodes = list(graph), [data for _, data in graph.nodes(data=True)]
     place = {key: number for number, key in enumerate(keys)}
     found: list[Copies] = []
     readers = set[str]()
     for each in series:
-        copies = Copies(graph, each, keys, place)
+        copies = Copies(graph, each, keys, nodes, place)
         if readers.isdisjoint(copies.exits) and copies.are_equal():
             found.append(copies)
             readers |= {*copies.exits}

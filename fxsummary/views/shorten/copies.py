@@ -30,11 +30,19 @@ class Copies:
         series: where they are; exits: what operations outside of the series read of every copy, by reader.
     """
 
-    def __init__(self, graph: ModelGraph, series: Series, keys: Sequence[str], place: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        graph: ModelGraph,
+        series: Series,
+        keys: Sequence[str],
+        nodes: Sequence[NodeData],
+        place: Mapping[str, int],
+    ) -> None:
         self.series = series
         self._graph = graph
         self._keys = keys
         self._place = place
+        self._nodes = nodes
         exits = exits_of(graph, series, keys, place)
         self.exits: Mapping[str, Exits] = exits or {}
         self._are_read_alike = exits is not None
@@ -50,9 +58,10 @@ class Copies:
         last = range(self.series.inner.stop, self.series.copies)
         return [self.keys(number) for number in (*range(FIRST), *last)]
 
-    def nodes(self, number: int) -> list[NodeData]:
+    def nodes(self, number: int) -> Sequence[NodeData]:
         """Return the attributes of the operations of a copy."""
-        return list(map(self._graph.data, self.keys(number)))
+        places = self.series.places(number)
+        return self._nodes[places.start : places.stop]
 
     def are_equal(self) -> bool:
         """Return whether all copies but the first are equal, and whether outside readers treat them alike."""

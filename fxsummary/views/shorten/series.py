@@ -121,14 +121,13 @@ def loops(graph: ModelGraph) -> list[Series]:
     A step repeats the lines of source of the step before. The same number of steps is left out of all loops over the
     same lines, so that they stay alike.
     """
-    keys, start = list(graph), 0
+    keys, nodes, start = list(graph), [data for _, data in graph.nodes(data=True)], 0
     place = {key: number for number, key in enumerate(keys)}
     found: dict[object, list[Series]] = {}
-    for stack, number in segments([data["module_stack"] for _, data in graph.nodes(data=True)]):
+    for stack, number in segments([data["module_stack"] for data in nodes]):
         if number > LEAST_OPERATIONS:
-            inside = keys[start : start + number]
-            labels = [data["label"] for data in map(graph.data, inside)]
-            sources = [data["source"] for data in map(graph.data, inside)]
+            inside, data = keys[start : start + number], nodes[start : start + number]
+            labels, sources = [each["label"] for each in data], [each["source"] for each in data]
             reach = partial(_reach, graph, inside, place)
             for each in longest(_steps(labels, Lines(sources, reach), start, stack)):
                 step = each.size, sources[each.start - start], stack and stack[-1].type
@@ -149,7 +148,8 @@ def _reach(graph: ModelGraph, keys: Sequence[str], places: Mapping[str, int], nu
 
 def _steps(labels: Sequence[str], lines: Lines, start: int, stack: Stack) -> Iterator[Series]:
     """Yield the series of steps in the operations of a module, from a place on."""
-    symbols = list(zip(labels, lines.sources, strict=True))
+    numbers: dict[tuple[str, str], int] = {}
+    symbols = [numbers.setdefault(each, len(numbers)) for each in zip(labels, lines.sources, strict=True)]
     distances: Counter[int] = Counter()
     last: dict[object, int] = {}
     for place, gram in enumerate(zip(*[symbols[begin:] for begin in range(NEIGHBOURS)], strict=False)):
