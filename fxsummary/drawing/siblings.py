@@ -11,6 +11,7 @@ from fxsummary.drawing.names import LIKE
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.fold.symbols import NUMBER
 
 
 class Siblings:
@@ -21,11 +22,9 @@ class Siblings:
         self._root = block_tree(graph)
         chains = [chain for chain in self._root.chains() if not chain[-1].is_pattern]
         self._known: dict[int, Hashable] = {}
-        self._counts: dict[int, int] = {}
+        self._counts = counts = dict[int, int]()
         for block in reversed([*self._root.walk()]):
-            self._counts[id(block)] = sum(
-                1 if isinstance(each, str) else self._counts[id(each)] for each in block.items
-            )
+            counts[id(block)] = sum(1 if isinstance(each, str) else counts[id(each)] for each in block.items)
         self._chains = {chain[-1].path: chain for chain in reversed(chains)}
 
     def alike(self, path: str, depth: int) -> frozenset[str]:
@@ -74,13 +73,19 @@ class Siblings:
         return list({self._contents(block): block for block in reversed(blocks)}.values())[::-1]
 
     def _contents(self, block: Block) -> Hashable:
-        """Return the class of a block, and the label, number of runs and inputs from inside of each operation."""
+        """Return the class of a block, and of each operation what it is, how often it runs and what it reads inside.
+
+        Numbers in settings are left out.
+        """
         if id(block) not in self._known:
-            graph, place = self._graph, {key: number for number, key in enumerate(block.operations())}
-            times = [graph.nodes[key]["multiplicity"] // block.copies for key in place]
-            reads = [tuple(sorted({place.get(source, -1) for source in graph.sources(key)})) for key in place]
-            labels = [graph.nodes[key]["label"] for key in place]
-            self._known[id(block)] = block.type, *zip(labels, times, reads, strict=True)
+            place = {key: number for number, key in enumerate(block.operations())}
+            found: list[Hashable] = [block.type]
+            for key in place:
+                data = self._graph.nodes[key]
+                settings = NUMBER.sub("#", f"{data['label']} {data['config']}")
+                reads = {place.get(source, -1) for source in self._graph.sources(key)}
+                found.append((settings, data["multiplicity"] // block.copies, tuple(sorted(reads))))
+            self._known[id(block)] = tuple(found)
         return self._known[id(block)]
 
     def _of_kind(self, block: Block, around: Block) -> list[Block]:
