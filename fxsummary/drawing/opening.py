@@ -49,11 +49,11 @@ def _with_kind(fitting: Fitting, best: Opened, paths: Sequence[str]) -> Opened:
 
     If these do not fit either, those with the same operations as another one stay closed.
     """
-    siblings, depth = fitting.siblings, best.depth
-    every, alike = [frozenset().union(*[siblings.alike(path, depth) for path in some]) for some in (paths, paths[:1])]
+    siblings, depth, first = fitting.siblings, best.depth, paths[0]
+    every = frozenset[str]().union(*[siblings.alike(path, depth) for path in paths])
     found = _with(fitting, best, every)
-    if found.paths == best.paths and (fitting.hides_much(best.picture) or _is_new(fitting, best.picture, paths[0])):
-        for fewer in dict.fromkeys((alike, siblings.distinct(paths[0], depth))):
+    if fitting.hides_much(best.picture) or _is_new(fitting, best.picture, first):
+        for fewer in (siblings.alike(first, depth), siblings.distinct(first, depth)):
             if found.paths == best.paths and fewer < every:
                 found = _with(fitting, found, fewer)
     return found
