@@ -21,7 +21,7 @@ function showPicture(level) {
   picture.place = placed(level, trail, picture);
   picture.svg = picture.place.element;
   arrange(picture.place);
-  hideNew(picture.place);
+  draw(picture, NOWHERE); // until it is known what is near the stage
   picture.svg.setAttribute("role", "group");
   stage.replaceChildren(h("div.sheet", picture.svg));
   scale(picture);
@@ -117,11 +117,18 @@ function highlight(row) {
   outlines.forEach((each) => outline(...each));
 }
 
+/** Return how far an element is moved in the SVG. */
+function placeInSvg(element) {
+  const moves = [];
+  for (let each = element; each.ownerSVGElement; each = each.parentNode) moves.push(numbersIn(each.getAttribute("transform") ?? "0 0"));
+  return [0, 1].map((axis) => moves.reduce((sum, move) => sum + move[axis], 0));
+}
+
 /** Return the box of a row, and how far it is moved. */
 function placeOfRow(row) {
   bringBack(row);
-  const { e, f } = row.ownerSVGElement.getScreenCTM().inverse().multiply(row.getScreenCTM());
-  return { box: row.getBBox(), x: e, y: f };
+  const [x, y] = placeInSvg(row);
+  return { box: row.getBBox(), x, y };
 }
 
 function outline(row, side, { box, x, y } = placeOfRow(row)) {
