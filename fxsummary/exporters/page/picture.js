@@ -106,7 +106,7 @@ function unmark({ marks }) {
 function highlight(row) {
   unmark(picture);
   const found = row && neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
-  picture.svg.style.setProperty("--others", row && found.wires.length ? 0.35 : 1); // inherited: to change a class takes longer
+  picture.svg.toggleAttribute("data-marked", Boolean(row && found.wires.length));
   if (!row) return;
   for (const [wire, side] of found.wires) {
     wire.classList.add(side);
@@ -117,8 +117,9 @@ function highlight(row) {
   outlines.forEach((each) => outline(...each));
 }
 
-/** Return how far an element is moved in the SVG. */
+/** Draw an element, wherever it lies, and return how far it is moved in the SVG. */
 function placeInSvg(element) {
+  bringBack(element);
   const moves = [];
   for (let each = element; each.ownerSVGElement; each = each.parentNode) moves.push(numbersIn(each.getAttribute("transform") ?? "0 0"));
   return [0, 1].map((axis) => moves.reduce((sum, move) => sum + move[axis], 0));
@@ -126,7 +127,6 @@ function placeInSvg(element) {
 
 /** Return the box of a row, and how far it is moved. */
 function placeOfRow(row) {
-  bringBack(row);
   const [x, y] = placeInSvg(row);
   return { box: row.getBBox(), x, y };
 }

@@ -1,9 +1,9 @@
-/* What lies far from the stage in a large picture: it is neither laid out nor painted until the reader comes near.
+/* What lies far from the stage in a large picture: it is neither moved, laid out nor painted until the reader comes near.
  *
  * Browsers lay out a <g> that is hidden, but not an <a>, so rows and opened modules are <a> without a link. */
 
 const MANY = 300; // rows of a picture that is drawn in part
-const AROUND = 600; // pixels around the stage that are drawn
+const AROUND = 300; // pixels around the stage that are drawn
 const NOWHERE = [Infinity, Infinity, -Infinity, -Infinity];
 const EVERYWHERE = [-Infinity, -Infinity, Infinity, Infinity];
 
@@ -13,18 +13,19 @@ const isLarge = ({ things }) => things.size > MANY;
 function showNear(where) {
   if (!where.place || !where.stage.clientWidth || !(isLarge(where) || where.isPart)) return;
   const near = nearTo(where);
-  const few = (near[2] - near[0]) / 10;
-  if (where.near?.every((edge, at) => Math.abs(edge - near[at]) < few)) bringBackFocus(where);
+  const little = (near[2] - near[0]) / 20;
+  if (where.near?.every((edge, at) => Math.abs(edge - near[at]) < little)) bringBackFocus(where);
   else draw(where, near);
 }
 
-/** Draw a part of a picture, or all of a small one. */
+/** Draw a part of a large picture, or all of a small one. */
 function draw(where, near) {
   if (isLarge(where) || where.place.moved) hideFar(where.place, isLarge(where) ? near : EVERYWHERE);
   Object.assign(where, { near, isPart: isLarge(where) });
   bringBackFocus(where);
 }
 
+/** Draw what has the focus, and what the Tab key leads to from there. */
 function bringBackFocus({ svg }) {
   if (svg.contains(document.activeElement)) [document.activeElement, ...besideInOrder(document.activeElement, svg)].forEach(bringBack);
 }
@@ -39,7 +40,7 @@ function nearTo({ svg, stage, place: { own: [left, top, width] } }) {
 
 const tableAt = new WeakMap(); // by its element
 
-/** Draw a table, a wire or a text in its place; this is left until the reader comes near. */
+/** Move a table, a wire or a text to its place, once after each change. */
 function drawPart(part) {
   if (part.isDrawn) return;
   part.isDrawn = true;
@@ -47,7 +48,7 @@ function drawPart(part) {
   else moveTo(part.element, part.x - part.from[0], part.y - part.from[1]);
 }
 
-/** Draw all parts of a picture in their places, also in the modules that are open. */
+/** Move all parts of a picture to their places, also in the modules that are open. */
 function drawParts({ moved }) {
   for (const part of moved ? [...moved.tables, ...moved.wires, ...moved.texts] : []) {
     drawPart(part);

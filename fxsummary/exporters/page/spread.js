@@ -214,7 +214,7 @@ function straight(points) {
 
 /* --- drawing ----------------------------------------------------------------------------------- */
 
-/** Cut and frame what has moved, and nothing else; return the box around everything. */
+/** Cut tables and draw frames; `drawPart` draws the rest where the reader is. Return the box around everything. */
 function redraw(parts) {
   for (const table of parts.tables) if (table.whole && !table.isLower) cut(table);
   const corners = [
