@@ -232,6 +232,18 @@ def test_all_of_a_large_picture_is_saved_and_printed(page_of: Open) -> None:
     assert page.evaluate(DRAWN) == rows(page) < 100
 
 
+def test_what_lies_far_from_the_stage_is_saved_and_printed_in_its_place(page_of: Open) -> None:
+    """What moves far from the stage is moved at the latest when it is saved or printed."""
+    page = page_of(stages())
+    page.evaluate(OPEN_STAGES + "; zoomTo(1); stage.scrollTop = 0; showNear(picture); toggle([...opened][0])")
+    places = "[...picture.svg.querySelectorAll('[transform]')].map((each) => each.getAttribute('transform')).join()"
+    before = page.evaluate(places)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    printed, saved = page.evaluate(places), page.evaluate("svgFile().text")
+    page.evaluate("dispatchEvent(new Event('afterprint')); draw(picture, EVERYWHERE)")
+    assert before != page.evaluate(places) == printed and saved == page.evaluate("svgFile().text")
+
+
 def test_a_module_opens_quickly_on_a_large_page(page_of: Open) -> None:
     """It takes as long as what is near the stage, however much is open; opened again, it keeps what is open in it."""
     page = page_of(stages())

@@ -19,6 +19,7 @@ function setBox(svg, box) {
 
 /** Return a copy of a picture without marks and buttons. */
 function cleanCopy({ svg: shown, place }) {
+  drawParts(place);
   const svg = shown.cloneNode(true);
   svg.querySelectorAll(".around, .open, .shut > :last-child").forEach((each) => each.remove());
   for (const each of [svg, ...svg.querySelectorAll("*")])
@@ -86,6 +87,7 @@ function savePng() {
 }
 
 addEventListener("beforeprint", () => {
+  onScreen().forEach(({ place }) => drawParts(place));
   const [, , width] = setBox(picture.svg, picture.place.box);
   picture.svg.style.width = `${width * picture.zoom}px`;
 });

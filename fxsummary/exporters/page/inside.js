@@ -81,7 +81,6 @@ function back({ frame, names }, { things, keys }) {
     if (thing) things.set(each, thing);
     if (key) keys.set(each, key);
   }
-  hideNew(frame.place);
   return frame;
 }
 
@@ -135,7 +134,6 @@ function framed({ module, key }, where) {
   const lines = ["e", "ah", "e"].map((kind) => drawn(element, "path", { class: kind }));
   const frame = { element, place, opening, hit, close, lines, least: 7 * texts.join(" ").length + 90 };
   arrange(place);
-  hideNew(place);
   resize(frame);
   return frame;
 }
@@ -160,18 +158,24 @@ function resize(frame) {
 const rowWith = (key, { keys } = picture) => [...keys].find(([, other]) => other === key)?.[0];
 const whereIs = (element) => (sides.on && paneAt(element)) || picture;
 
-/** Open or close a module in place, on both sides if there are two; the row stays where it is on the screen. */
+/** Open or close a module in place, on both sides if there are two; the row stays where it is on the screen.
+ *
+ * What is measured before is measured when nothing has changed yet, so that the browser lays out all changes at once.
+ */
 function toggle(key, where = picture) {
   const row = rowWith(key, where);
-  bringBack(row);
+  bringIntoView(row, where.stage);
   const before = row.getBoundingClientRect();
+  const from = placeInSvg(row);
+  const near = onScreen().map(nearTo);
   if (!opened.delete(key)) opened.add(key);
-  for (const { place } of onScreen()) arrange(place, key);
-  if (sides.on) zoomSides(sides.zoom);
-  else {
-    scale(picture);
-    picture.fits = null;
+  for (const each of onScreen()) {
+    arrange(each.place, key);
+    scale(each, sides.on ? sides.zoom : picture.zoom);
   }
+  (sides.on ? sides : picture).fits = null;
+  const by = placeInSvg(row).map((at, axis) => at - from[axis]);
+  onScreen().forEach((each, at) => draw(each, each === where ? near[at].map((edge, side) => edge + by[side % 2]) : near[at]));
   paintHeat();
   const after = row.getBoundingClientRect();
   where.stage.scrollLeft += after.left - before.left;

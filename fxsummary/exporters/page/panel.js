@@ -3,10 +3,10 @@
 const panel = byId("panel");
 
 function showPanel(thing) {
+  panel.scrollTop = 0; // before the panel is laid out anew
   panel.replaceChildren(
     ...(thing.module ? modulePanel(thing.module) : operationPanel(thing.operation)).filter(Boolean),
   );
-  panel.scrollTop = 0;
 }
 
 /** Return a heading with its contents; nothing if these are empty. */

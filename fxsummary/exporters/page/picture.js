@@ -21,7 +21,7 @@ function showPicture(level) {
   picture.place = placed(level, trail, picture);
   picture.svg = picture.place.element;
   arrange(picture.place);
-  hideNew(picture.place);
+  draw(picture, NOWHERE); // until it is known what is near the stage
   picture.svg.setAttribute("role", "group");
   stage.replaceChildren(h("div.sheet", picture.svg));
   scale(picture);
@@ -106,7 +106,7 @@ function unmark({ marks }) {
 function highlight(row) {
   unmark(picture);
   const found = row && neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
-  picture.svg.style.setProperty("--others", row && found.wires.length ? 0.35 : 1); // inherited: to change a class takes longer
+  picture.svg.toggleAttribute("data-marked", Boolean(row && found.wires.length));
   if (!row) return;
   for (const [wire, side] of found.wires) {
     wire.classList.add(side);
@@ -117,11 +117,18 @@ function highlight(row) {
   outlines.forEach((each) => outline(...each));
 }
 
+/** Draw an element, wherever it lies, and return how far it is moved in the SVG. */
+function placeInSvg(element) {
+  bringBack(element);
+  const moves = [];
+  for (let each = element; each.ownerSVGElement; each = each.parentNode) moves.push(numbersIn(each.getAttribute("transform") ?? "0 0"));
+  return [0, 1].map((axis) => moves.reduce((sum, move) => sum + move[axis], 0));
+}
+
 /** Return the box of a row, and how far it is moved. */
 function placeOfRow(row) {
-  bringBack(row);
-  const { e, f } = row.ownerSVGElement.getScreenCTM().inverse().multiply(row.getScreenCTM());
-  return { box: row.getBBox(), x: e, y: f };
+  const [x, y] = placeInSvg(row);
+  return { box: row.getBBox(), x, y };
 }
 
 function outline(row, side, { box, x, y } = placeOfRow(row)) {

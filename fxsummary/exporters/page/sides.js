@@ -24,7 +24,7 @@ function showSides() {
     pane.svg.setAttribute("role", "group");
     half.replaceChildren(h("div.sheet", pane.svg));
     arrange(pane.place);
-    hideNew(pane.place);
+    draw(pane, NOWHERE); // until it is known what is near the stage
     return pane;
   });
   paintHeat();

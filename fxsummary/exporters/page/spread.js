@@ -58,9 +58,9 @@ const tableOf = (element, x, y, width, height) => ({
 
 /** Return parts that can be moved, with the same elements. */
 function copied({ tables, frames, wires, texts, first }) {
-  const copies = new Map(tables.map((table) => [table, { ...table }]));
-  const wire = (each) => ({ ...each, tables: each.tables.map((table) => copies.get(table)) });
-  const copy = (each) => ({ ...each });
+  const copy = (each) => ({ ...each, isDrawn: false });
+  const copies = new Map(tables.map((table) => [table, copy(table)]));
+  const wire = (each) => ({ ...copy(each), tables: each.tables.map((table) => copies.get(table)) });
   return { tables: [...copies.values()], frames: frames.map(copy), wires: wires.map(wire), texts: texts.map(copy), first: copies.get(first) };
 }
 
@@ -142,7 +142,7 @@ function insert(parts, row, inner) {
   const asideLeft = Math.max(0, left - (centre - inner.spine - ROOM));
   const asideRight = Math.max(0, centre + inner.width - inner.spine + ROOM - right);
   const aside = (x) => (x <= left + 0.1 ? -asideLeft : x >= right - 0.1 ? asideRight : 0);
-  shift(parts, aside, () => 0, () => 0);
+  if (asideLeft || asideRight) shift(parts, aside, () => 0, () => 0);
   const { element, width, height, spine } = inner;
   parts.tables.push({ element, frame: inner, x: centre - spine, y: cut + ROOM, width, height, from: [0, 0], rows: [] });
 }
@@ -164,14 +164,12 @@ function obstacles(parts, own, spine, top, bottom) {
 function shift(parts, dx, dy, ofTable) {
   const moved = (table, y) => [dx(middleOf(table)[0]), ofTable(table, y)];
   for (const wire of parts.wires) {
-    const corners = wire.points.map(([x, y]) => [x + dx(x), y + dy(x, y)]);
-    level(wire.points, corners);
-    for (const end of [0, 1]) {
-      const [old, now] = end ? [wire.points.toReversed(), corners.toReversed()] : [wire.points, corners];
-      const at = wire.tables[end];
-      if (at) follow(old, now, moved(at, old[0][1]));
-    }
-    wire.points = straight(corners);
+    const { points } = wire;
+    const ends = wire.tables.map((table, end) => table && moved(table, points.at(-end)[1]));
+    const ways = points.map(([x, y]) => [dx(x), dy(x, y)]);
+    wire.points = points.map(([x, y], at) => [x + ways[at][0], y + ways[at][1]]);
+    const isWhole = [...ways, ...ends].every((way) => !way || (way[0] === ways[0][0] && way[1] === ways[0][1]));
+    if (!isWhole) wire.points = bent(points, wire.points, ends);
   }
   for (const each of [...parts.tables, ...parts.texts]) {
     const [x, y] = parts.texts.includes(each) ? [dx(each.x), dy(each.x, each.y)] : moved(each, each.y);
@@ -186,6 +184,14 @@ function shift(parts, dx, dy, ofTable) {
 
 const isWithin = (at, from, length) => from - NEAR <= at && at <= from + length + NEAR;
 const touches = (table, end) => isWithin(end[1], table.y, table.height) && isWithin(end[0], table.x, table.width);
+
+/** Return the corners of a wire of which only a part has moved. */
+function bent(old, now, ends) {
+  level(old, now);
+  if (ends[0]) follow(old, now, ends[0]);
+  if (ends[1]) follow(old.toReversed(), now.toReversed(), ends[1]);
+  return straight(now);
+}
 
 /** Keep horizontal lines between parts of a column horizontal. */
 function level(old, now) {
@@ -208,7 +214,7 @@ function straight(points) {
 
 /* --- drawing ----------------------------------------------------------------------------------- */
 
-/** Draw what has moved, and nothing else; return the box around everything. */
+/** Cut tables and draw frames; `drawPart` draws the rest where the reader is. Return the box around everything. */
 function redraw(parts) {
   for (const table of parts.tables) if (table.whole && !table.isLower) cut(table);
   const corners = [
@@ -219,11 +225,9 @@ function redraw(parts) {
   const ends = [0, 1].map((axis) => corners.map((corner) => corner[axis]));
   const [left, top] = ends.map((values) => Math.min(...values) - MARGIN);
   const [right, bottom] = ends.map((values) => Math.max(...values) + MARGIN);
-  for (const { element, x, y, from } of [...parts.tables, ...parts.texts]) moveTo(element, x - from[0], y - from[1]);
-  for (const wire of parts.wires) {
+  for (const table of parts.tables) tableAt.set(table.element, table);
+  for (const wire of parts.wires)
     for (const end of wire.ends) wire.points = wire.points.with(-end, [wire.points.at(-end)[0], end ? bottom : top]);
-    drawWire(wire);
-  }
   parts.frames.forEach(drawFrame);
   return [left, top, right - left, bottom - top];
 }
