@@ -8,10 +8,11 @@ const HEAD = 24;
  * `where` is what shows it: the stage, or one of two sides, whose keys are numbers of modules, which both have.
  */
 function placed(level, trail, where, isInside = false) {
-  const svg = pictureOf(level.picture);
+  const { svg, parts } = ready.get(level.picture) ?? { svg: pictureOf(level.picture) };
+  ready.delete(level.picture);
   svg.dataset.picture = level.picture;
   const own = numbersIn(svg.getAttribute("viewBox"));
-  const place = { element: svg, number: level.picture, where, isInside, rows: [], parts: null, own, box: own };
+  const place = { element: svg, number: level.picture, where, isInside, rows: [], made: parts, parts: null, own, box: own };
   for (const row of svg.querySelectorAll("[data-n]")) {
     const thing = meant(level.rows[row.dataset.n]);
     if (!thing) continue;
@@ -55,7 +56,10 @@ function arrange(place, key = "") {
 
 /** Put the frames of the modules that are open into a picture, in the order of their rows. */
 function makeRoom(place, open) {
-  place.parts ??= place.isInside ? withoutPills(partsOf(place.element), place.where) : partsOf(place.element);
+  if (!place.parts) {
+    const parts = place.made ?? partsOf(place.element);
+    place.parts = place.isInside ? withoutPills(parts, place.where) : parts;
+  }
   const parts = copied(place.parts);
   for (const { row, frame } of open) insert(parts, row, frame);
   fill(place.element, open.map(({ frame }) => frame.element));

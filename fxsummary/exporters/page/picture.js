@@ -13,6 +13,26 @@ function pictureOf(number) {
   return document.importNode(pictures.get(number), true);
 }
 
+const LARGE = 300; // elements of a picture that is copied before it is needed
+const ready = new Map(); // copies of pictures, with their parts, by number
+const closedIn = (place) => place.rows.flatMap((each) => (each.frame ? closedIn(each.frame.place) : each.closed ? [] : [each]));
+
+/** While the browser is idle, copy the large pictures of the closed modules that are drawn, one after the other. */
+function prepare(where) {
+  if (where.isPreparing || !window.requestIdleCallback) return;
+  where.isPreparing = true;
+  requestIdleCallback(() => {
+    where.isPreparing = false;
+    const numbers = closedIn(where.place).filter(({ row }) => !row.closest("[data-far]")).map(({ module }) => where.levelOf(module).picture);
+    const isLarge = (number) => byId(`picture-${number}`).content.firstElementChild.childElementCount > LARGE;
+    const next = numbers.find((number) => !ready.has(number) && isLarge(number));
+    if (next === undefined) return;
+    const svg = pictureOf(next);
+    ready.set(next, { svg, parts: partsOf(svg) });
+    prepare(where);
+  });
+}
+
 /** Put a level of a view on the stage, with the modules that are open in it. */
 function showPicture(level) {
   for (const each of [picture.things, picture.keys]) each.clear();

@@ -23,6 +23,7 @@ function draw(where, near) {
   if (isLarge(where) || where.place.moved) hideFar(where.place, isLarge(where) ? near : EVERYWHERE);
   Object.assign(where, { near, isPart: isLarge(where) });
   bringBackFocus(where);
+  prepare(where);
 }
 
 /** Draw what has the focus, and what the Tab key leads to from there. */
