@@ -107,7 +107,7 @@ def _with_chain(fitting: Fitting, best: Opened, chain: Sequence[Block]) -> Opene
             picture = fitting.attempt(fitting.closed(depth, paths))
             if picture is not None and fitting.page(picture).fits:
                 has_more = structures(best.picture) < structures(picture)
-                return best._replace(picture=picture, depth=depth, paths=paths) if has_more else best
+                return Opened(picture, depth, paths) if has_more else best
     return best
 
 
