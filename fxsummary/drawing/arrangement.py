@@ -101,7 +101,7 @@ class _Search:
         for parts in fitting or [most] * (narrowest.rooms[0] > NARROWEST * room):
             self._try(_Attempt(0, parts))
         page = min((found.page for attempt, found in self.found.items() if attempt.steps == 0), key=attrgetter("cost"))
-        if page.parts > 1 or not page.fits:
+        if (page.parts > 1 and narrowest.page.parts == 1) or not page.fits:
             self._try_in_turn(_Attempt(steps, parts) for steps in self.form.steps[1:] for parts in fitting)
 
     @property
