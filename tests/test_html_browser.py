@@ -258,6 +258,19 @@ def test_a_module_opens_quickly_on_a_large_page(page_of: Open) -> None:
     assert laid_out < page.evaluate("stage.querySelectorAll('*').length") / 3
 
 
+def test_large_pictures_are_copied_while_the_browser_is_idle(page_of: Open) -> None:
+    """A module that is opened looks the same as without a copy made before."""
+    page = page_of(stages())
+    page.evaluate("open('', null, 0)")
+    page.wait_for_function("ready.size === 4")
+    page.evaluate(OPEN_STAGES)
+    assert page.evaluate("ready.size") == 0
+    prepared = page.evaluate("picture.svg.outerHTML")
+    other = page_of(stages())
+    other.evaluate("window.requestIdleCallback = undefined; ready.clear(); " + OPEN_STAGES)
+    assert other.evaluate("picture.svg.outerHTML") == prepared
+
+
 def test_what_is_open_is_printed(page_of: Open) -> None:
     page = page_of(graph_of(RESNET))
     page.evaluate("open('', null, 0); toggle([...picture.keys.values()][1])")

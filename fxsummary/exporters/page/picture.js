@@ -13,7 +13,7 @@ function pictureOf(number) {
   return document.importNode(pictures.get(number), true);
 }
 
-const LARGE = 300; // elements of a picture that is copied before it is needed
+const LARGE = 500; // elements of a picture that is copied before it is needed
 const ready = new Map(); // copies of pictures, with their parts, by number
 const closedIn = (place) => place.rows.flatMap((each) => (each.frame ? closedIn(each.frame.place) : each.closed ? [] : [each]));
 
@@ -24,7 +24,7 @@ function prepare(where) {
   requestIdleCallback(() => {
     where.isPreparing = false;
     const numbers = closedIn(where.place).filter(({ row }) => !row.closest("[data-far]")).map(({ module }) => where.levelOf(module).picture);
-    const isLarge = (number) => byId(`picture-${number}`).content.firstElementChild.childElementCount > LARGE;
+    const isLarge = (number) => byId(`picture-${number}`).content.querySelectorAll("*").length > LARGE;
     const next = numbers.find((number) => !ready.has(number) && isLarge(number));
     if (next === undefined) return;
     const svg = pictureOf(next);
