@@ -579,14 +579,19 @@ class Exported:
     changed: bool
 
 
+DRAWN_LIKE_SVG = ("png", "pdf", "tikz")
+
+
 @cache
 def exports_of(name: str) -> dict[str, Exported]:
-    """A model in every format, by the format's name."""
+    """A model in every format, by the format's name; a published model not in those drawn like SVG."""
     graph = graph_of(name)
     before = contents(graph)
     found = {}
     with TemporaryDirectory() as folder:
         for form, exporter in AVAILABLE.items():
+            if ZOO[name].real and form in DRAWN_LIKE_SVG:
+                continue
             data, refused = b"", ""
             try:
                 if exporter.suffix:
