@@ -133,6 +133,7 @@ def test_siblings_of_one_kind_are_opened_alike_or_named_like_an_open_one(name: s
     check_siblings(picture_of(name), shown(graph_of(name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", ["exact", False])
 @pytest.mark.parametrize("name", ["densenet121", "swin_t", "resnet50"])
 def test_siblings_that_are_not_folded_are_opened_alike(name: str, fold: Fold) -> None:
