@@ -12,7 +12,7 @@ function placed(level, trail, where, isInside = false) {
   ready.delete(level.picture);
   svg.dataset.picture = level.picture;
   const own = numbersIn(svg.getAttribute("viewBox"));
-  const place = { element: svg, number: level.picture, where, isInside, rows: [], made: parts, parts: null, own, box: own };
+  const place = { element: svg, number: level.picture, where, isInside, rows: [], parts, own, box: own };
   for (const row of svg.querySelectorAll("[data-n]")) {
     const thing = meant(level.rows[row.dataset.n]);
     if (!thing) continue;
@@ -24,6 +24,7 @@ function placed(level, trail, where, isInside = false) {
   }
   for (const frame of svg.querySelectorAll("[data-m]"))
     name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1", where);
+  if (isInside) place.parts = withoutPills(parts ?? partsOf(svg), where);
   return place;
 }
 
@@ -56,10 +57,7 @@ function arrange(place, key = "") {
 
 /** Put the frames of the modules that are open into a picture, in the order of their rows. */
 function makeRoom(place, open) {
-  if (!place.parts) {
-    const parts = place.made ?? partsOf(place.element);
-    place.parts = place.isInside ? withoutPills(parts, place.where) : parts;
-  }
+  place.parts ??= partsOf(place.element);
   const parts = copied(place.parts);
   for (const { row, frame } of open) insert(parts, row, frame);
   fill(place.element, open.map(({ frame }) => frame.element));
